@@ -1,0 +1,1 @@
+"""Garment3D, the library: photo ─▶ mask ─▶ shell ─▶ texture ─▶ views ─▶ save."""

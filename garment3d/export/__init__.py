@@ -1,0 +1,1 @@
+"""Files out: meshes, cameras, turntable, report."""

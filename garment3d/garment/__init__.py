@@ -1,0 +1,1 @@
+"""The garment itself: its openings, its open shell and its texture."""

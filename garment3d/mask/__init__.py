@@ -1,0 +1,1 @@
+"""The garment mask: where the garment is in the photo."""
