@@ -87,7 +87,7 @@ def test_vertical_walls_and_overhangs_are_laid_out_without_turned_triangles():
 
 
 def test_sheets_with_a_hole_and_in_two_pieces_keep_their_lengths():
-    vertices, faces, angle = half_tube()
+    vertices, faces, _ = half_tube()
     centre = vertices[faces].mean(1)
     faces = faces[(np.linalg.norm(centre[:, :2], axis=1) > 0.15) & (np.abs(centre[:, 1] - 0.4) > 0.04)]
     values = stretch(vertices, faces, flatten(vertices, faces))

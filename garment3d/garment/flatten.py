@@ -5,7 +5,7 @@ Lengths keep their unit, so a sheet that can be unrolled (a tube half, a cone) k
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -19,9 +19,10 @@ FLAT_HEIGHT = 1e-3
 
 
 class _System(NamedTuple):
-    """Local step: rotations = unit(spread.conj().T @ u); global step: solve laplacian u = spread @ rotations."""
+    """Local step: rotations = unit(gather @ u); global step: laplacian u = spread @ rotations; sparse matrices."""
 
-    spread: sparse.csr_matrix
+    spread: Any
+    gather: Any
     laplacian: SuperLU
     component: np.ndarray
 
@@ -53,7 +54,7 @@ def flatten(
     local[used] = np.arange(len(used))
     flat = initial.copy()
     flat[used] = _as_rigid_as_possible(points[used], local[faces], initial[used], iterations)
-    return np.stack([flat.real, sign * flat.imag], 1)
+    return np.stack([np.real(flat), sign * np.imag(flat)], 1)
 
 
 def signed_areas(uv: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -86,12 +87,12 @@ def _planar(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def _as_rigid_as_possible(points: np.ndarray, faces: np.ndarray, initial: np.ndarray, iterations: int) -> np.ndarray:
     """[N] complex positions with the direction and centroid of `initial`, each component on its own."""
     system = _assemble(points, faces)
-    flat, turn = initial, _unit(system.spread.conj().T @ initial)
+    flat, turn = initial, _unit(system.gather @ initial)
     for _ in range(iterations):
         right = system.spread @ turn
-        solved = system.laplacian.solve(np.stack([right.real, right.imag], 1))
+        solved = system.laplacian.solve(np.stack([np.real(right), np.imag(right)], 1))
         flat = solved[:, 0] + 1j * solved[:, 1]
-        last, turn = turn, _unit(system.spread.conj().T @ flat)
+        last, turn = turn, _unit(system.gather @ flat)
         if np.abs(turn - last).mean() < SETTLED:
             break
     return _without_flips(_placed(flat, initial, system.component), initial, faces)
@@ -125,10 +126,10 @@ def _assemble(points: np.ndarray, faces: np.ndarray) -> _System:
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
-    return _System(spread, factor, component)
+    return _System(spread, spread.conj().T.tocsr(), factor, component)
 
 
-def _sparse(rows: list, cols: list, values: list, hw: tuple[int, int]) -> sparse.csr_matrix:
+def _sparse(rows: list, cols: list, values: list, hw: tuple[int, int]) -> Any:
     """A matrix from lists of equally long pieces, repeated entries added."""
     return sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=hw)
 
@@ -155,7 +156,7 @@ def _placed(flat: np.ndarray, initial: np.ndarray, component: np.ndarray) -> np.
     count = np.bincount(component)
 
     def mean(z: np.ndarray) -> np.ndarray:
-        return (np.bincount(component, z.real) + 1j * np.bincount(component, z.imag)) / count
+        return (np.bincount(component, np.real(z)) + 1j * np.bincount(component, np.imag(z))) / count
 
     flat, target = flat - mean(flat)[component], mean(initial)
     turn = _unit(mean((initial - target[component]) * flat.conj()))
@@ -185,9 +186,9 @@ def _relaxed(flat: np.ndarray, faces: np.ndarray, rings: int = 6) -> np.ndarray:
     """Vertices around turned triangles moved to the mean of their neighbours, in ever larger rings."""
     count = len(flat)
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    near = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    near: Any = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     near = ((near + near.T) > 0).astype(float)
-    mean = sparse.diags(1 / np.maximum(near.sum(1).A1, 1)) @ near
+    mean = sparse.diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
     for ring in range(rings):
         turned = _flipped(flat, faces)
         if not turned.any():
