@@ -49,6 +49,12 @@ class Pieces(NamedTuple):
     """[T,3,3] barycentrics of each piece's corners in its face; None where nothing was cut."""
     perspective: bool
 
+    @property
+    def front(self) -> torch.Tensor:
+        """[T] bool: the camera sees the piece's outside. Faces are counter-clockwise with y up, pixels have y down."""
+        u, v = (self.xy_px[:, 1:] - self.xy_px[:, :1]).unbind(1)
+        return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] < 0
+
 
 def finer(camera: Camera, supersample: int) -> Camera:
     """The same camera with `supersample`² pixels in the place of each of its own."""
