@@ -1,0 +1,84 @@
+"""Views out of pictures that someone else made, one per camera of an orbit, with masks where they bring none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ..data import Camera, Orbit, Views
+from ..errors import MaskError, PhotoError, UnclearGarment
+
+PLAIN = 0.03
+"""How far a border may stray from its median colour and still be one plain background (sRGB, 0..1)."""
+SOLID = 0.08
+"""A pixel this far from the background is all garment."""
+
+
+def views_from_images(images: torch.Tensor, orbit: Orbit, masks: torch.Tensor | None = None) -> Views:
+    """Views of [V,H,W,3] or, with alpha, [V,H,W,4] sRGB pictures in 0..1, the orbit's cameras fitted to their size.
+
+    Masks [V,H,W] are the ones given, else the alpha, else what stands before a plain background.
+
+    Raises:
+        PhotoError: another number of pictures than cameras, or another shape of picture.
+        MaskError: masks of another size, or a picture with nothing but background.
+        UnclearGarment: no masks, no alpha and no plain background.
+    """
+    if images.ndim != 4 or images.shape[3] not in (3, 4) or not images.numel():
+        raise PhotoError(f"The pictures have the shape {tuple(images.shape)}; give [views, height, width, 3 or 4].")
+    if len(images) != len(orbit.cameras):
+        raise PhotoError(
+            f"There are {len(images)} pictures for an orbit of {len(orbit.cameras)} cameras; give one picture for each."
+        )
+    images = images.detach().float()
+    hw = (images.shape[1], images.shape[2])
+    if masks is not None and masks.shape != images.shape[:3]:
+        raise MaskError(
+            f"The masks have the shape {tuple(masks.shape)}; these pictures need {tuple(images.shape[:3])}."
+        )
+    if masks is None and images.shape[3] == 4 and bool((images[..., 3] < 1).any()):
+        masks = images[..., 3]
+    if masks is None:
+        masks = torch.stack(
+            [_before_background(rgb, azimuth) for rgb, azimuth in zip(images[..., :3], orbit.azimuths_deg, strict=True)]
+        )
+    masks = masks.detach().float().clamp(0, 1)
+    for azimuth, mask in zip(orbit.azimuths_deg, masks, strict=True):
+        if not bool((mask >= 0.5).any()):
+            raise MaskError(f"The mask of the view at {azimuth:g}° is empty; every view must show the garment.")
+    cameras = tuple(_resized(camera, hw) for camera in orbit.cameras)
+    return Views(images[..., :3].clone(), masks.clone(), orbit._replace(cameras=cameras))
+
+
+def _resized(camera: Camera, hw: tuple[int, int]) -> Camera:
+    """The same camera for pictures of another size but the same shape."""
+    factor = hw[0] / camera.hw[0]
+    if abs(hw[1] - camera.hw[1] * factor) > 0.5:
+        raise PhotoError(
+            f"The pictures are {hw[1]} × {hw[0]} pixels but the orbit's are {camera.hw[1]} × {camera.hw[0]}; "
+            "use an orbit with pictures of the same shape."
+        )
+    center_px = (camera.center_px[0] * factor, camera.center_px[1] * factor)
+    return replace(camera, focal_px=camera.focal_px * factor, center_px=center_px, hw=hw)
+
+
+def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:
+    """[H,W] soft mask of what differs from the border's plain colour, enclosed parts of that colour included."""
+    pixels = rgb.cpu().numpy()
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    color = np.median(border, axis=0)
+    # Hem or sleeve may run out of the picture: half of the border has to be plain, not all of it.
+    if np.mean(np.abs(border - color).max(1) <= PLAIN) < 0.5:
+        raise UnclearGarment(
+            f"The view at {azimuth_deg:g}° has no plain background; give masks or pictures with alpha."
+        )
+    apart = np.abs(pixels - color).max(2)
+    regions, _ = ndimage.label(apart < SOLID / 2)
+    edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+    background = np.isin(regions, np.unique(edge[edge > 0]))
+    rim = background & ndimage.binary_dilation(~background)
+    soft = np.where(background, np.where(rim, apart / SOLID, 0), 1)
+    return torch.as_tensor(soft, dtype=torch.float32, device=rgb.device)
