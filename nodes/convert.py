@@ -1,0 +1,232 @@
+"""Everything that crosses between ComfyUI and the library: layouts, batches, progress, interrupts, errors.
+
+The only file that knows ComfyUI's conventions: floats in 0..1, batches first, uv with its origin at the top left.
+"""
+
+from __future__ import annotations
+
+import functools
+import string
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from comfy import model_management
+from comfy.utils import ProgressBar
+from comfy_api.latest import Types
+
+from ..garment3d.camera import mask_box, orbit
+from ..garment3d.data import Photo, Views
+from ..garment3d.errors import GarmentError, MaskError, MeshError, PhotoError
+from ..garment3d.images import canvas, checked_mask
+
+if TYPE_CHECKING:
+    import trimesh
+
+T = TypeVar("T")
+
+
+def plain_errors(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """`execute` whose library errors reach the person as one sentence, without the library's module path before it."""
+
+    @functools.wraps(execute)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return execute(*args, **kwargs)
+        except GarmentError as error:
+            raise ValueError(str(error)) from None
+
+    return wrapped
+
+
+def steps(items: Sequence[T]) -> Iterator[T]:
+    """The items one by one, with the node's progress bar; a pressed Cancel stops before the next one."""
+    bar = ProgressBar(len(items))
+    for item in items:
+        model_management.throw_exception_if_processing_interrupted()
+        yield item
+        bar.update(1)
+
+
+def check_interrupt(*_: Any) -> None:
+    """Raises if Cancel was pressed; takes anything, so that it serves as a progress callback."""
+    model_management.throw_exception_if_processing_interrupted()
+
+
+def photos(image: torch.Tensor) -> list[Photo]:
+    """Photos [H,W,3] uint8, one per picture of an IMAGE [B,H,W,1|3|4]; a fourth channel becomes their alpha."""
+    if image.ndim != 4 or image.shape[-1] not in (1, 3, 4) or not all(image.shape):
+        raise PhotoError(f"The image has the shape {tuple(image.shape)}; an IMAGE is [batch, height, width, 3 or 4].")
+    pixels = _bytes(image)
+    if pixels.shape[-1] == 1:
+        pixels = pixels.repeat(3, -1)
+    alphas = [p[..., 3].copy() if p.shape[-1] == 4 and p[..., 3].min() < 255 else None for p in pixels]
+    return [Photo(np.ascontiguousarray(p[..., :3]), a) for p, a in zip(pixels, alphas, strict=True)]
+
+
+def softs(mask: torch.Tensor, beside: Sequence[Photo]) -> list[np.ndarray]:
+    """Soft masks [H,W] float32 copies of a MASK [B,H,W], one per photo; a single mask serves them all."""
+    masks = mask.detach().cpu().float().reshape(-1, *mask.shape[-2:]).clamp(0, 1).numpy()
+    for photo in beside:
+        if masks.shape[1:] != photo.rgb.shape[:2]:
+            raise MaskError(
+                f"The mask is {masks.shape[2]} × {masks.shape[1]} px and the image {photo.rgb.shape[1]} × "
+                f"{photo.rgb.shape[0]} px: connect the mask that was made from this image, or resize it to fit."
+            )
+    return matched([checked_mask(m.copy()) for m in masks], len(beside), "masks")
+
+
+def matched(items: Sequence[T], count: int, what: str) -> list[T]:
+    """The items, or the single one `count` times over; any other number is a GarmentError."""
+    if len(items) not in (1, count):
+        raise GarmentError(f"There are {len(items)} {what} for a batch of {count}: give one for all, or one for each.")
+    return list(items) if len(items) == count else [items[0]] * count
+
+
+def boxes(
+    photos: Sequence[Photo], rough: torch.Tensor | None, box: tuple[int, int, int, int]
+) -> list[tuple[int, int, int, int] | None]:
+    """Per photo x0, y0, x1, y1 in pixels to look in: the box, or what the rough mask's white spans, or None."""
+    if any(box):
+        return [box] * len(photos)
+    if rough is None or not rough.any():
+        return [None] * len(photos)
+    return [mask_box(soft) for soft in softs(rough, photos)]
+
+
+def colour(hex_code: str) -> torch.Tensor:
+    """[3] float32 sRGB in 0..1 of a colour such as #ffffff; anything else is a GarmentError."""
+    digits = hex_code.strip().lstrip("#")
+    if len(digits) not in (6, 8) or not all(c in string.hexdigits for c in digits):
+        raise GarmentError(f"The colour {hex_code!r} can't be read; write it as # and six hexadecimal digits.")
+    return torch.tensor([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+
+
+def cut_out(rgb: np.ndarray, soft: np.ndarray, ratio: float, size: int) -> torch.Tensor:
+    """[size,size,4] float32 RGBA of the garment centred, its colours free of the photo's background."""
+    on_black = canvas(rgb, soft, ratio, 0.0, size).pixels
+    alpha = canvas(np.full_like(rgb, 255), soft, ratio, 0.0, size).pixels[..., :1]
+    colours = np.clip(on_black / np.maximum(alpha, 1 / 255), 0, 1)
+    return torch.from_numpy(np.concatenate([colours, alpha], -1))
+
+
+def image(pictures: Sequence[np.ndarray]) -> torch.Tensor:
+    """An IMAGE [B,H,W,C] of uint8 pictures of one size."""
+    return torch.from_numpy(np.stack(pictures)).float() / 255
+
+
+def mask(soft: Sequence[np.ndarray]) -> torch.Tensor:
+    """A MASK [B,H,W] of soft masks of one size, bit for bit."""
+    return torch.from_numpy(np.stack(soft).astype(np.float32))
+
+
+def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
+    """A MESH of the garments: normals always, uvs and texture if all have them; padded where sizes differ."""
+    from ..garment3d.export.parts import parts
+
+    solids = [parts(m) for m in meshes]
+    padded = len({(len(s.vertices), len(s.faces)) for s in solids}) > 1
+    textured = all(s.uv is not None and s.pixels is not None for s in solids)
+    return Types.MESH(
+        _stack([s.vertices for s in solids], torch.float32),
+        _stack([s.faces for s in solids], torch.int64),
+        uvs=_stack([s.uv * (1, -1) + (0, 1) for s in solids], torch.float32) if textured else None,
+        normals=_stack([s.normals for s in solids], torch.float32),
+        texture=image([s.pixels for s in solids]) if textured else None,
+        vertex_counts=torch.tensor([len(s.vertices) for s in solids]) if padded else None,
+        face_counts=torch.tensor([len(s.faces) for s in solids]) if padded else None,
+        material={"metallic_factor": 0.0, "roughness_factor": 0.9, "double_sided": True},
+    )
+
+
+def trimeshes(mesh: Types.MESH) -> list[trimesh.Trimesh]:
+    """The garments in a MESH as new meshes on the CPU, textured where it is; an empty one raises MeshError."""
+    return [_trimesh(mesh, i) for i in range(len(mesh.vertices))]
+
+
+def single(mesh: Types.MESH) -> trimesh.Trimesh:
+    """The only garment in a MESH; a batch of several is a GarmentError."""
+    if len(mesh.vertices) != 1:
+        raise GarmentError(f"This node takes one garment at a time and got a batch of {len(mesh.vertices)}.")
+    return trimeshes(mesh)[0]
+
+
+def views(images: torch.Tensor, masks: torch.Tensor | None, step_deg: float, elevation_deg: float) -> Views:
+    """The pictures of an IMAGE as Views from the canonical orbit, `step_deg` apart and the front first."""
+    shown = photos(images)
+    if (len(shown) - 1) * step_deg >= 360:
+        raise GarmentError(f"{len(shown)} images {step_deg:g}° apart go round more than once: lower the step.")
+    soft = mask([np.ones(p.rgb.shape[:2]) for p in shown] if masks is None else softs(masks, shown))
+    azimuths = [i * step_deg for i in range(len(shown))]
+    cameras = orbit(elevation_deg=elevation_deg, hw=shown[0].rgb.shape[:2], azimuths_deg=azimuths)
+    return Views(image([p.rgb for p in shown]), soft, cameras)
+
+
+class TextureJob(NamedTuple):
+    """The arguments of `texture_garment` for one garment."""
+
+    mesh: trimesh.Trimesh
+    rgb: np.ndarray
+    soft: np.ndarray
+    back_rgb: np.ndarray | None
+    back_soft: np.ndarray | None
+
+
+def texture_jobs(
+    mesh: Types.MESH,
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    back_image: torch.Tensor | None,
+    back_mask: torch.Tensor | None,
+) -> list[TextureJob]:
+    """One job per garment of a MESH; photos and masks come one for all or one for each."""
+    if (back_image is None) != (back_mask is None):
+        missing, there = ("back_mask", "back_image") if back_mask is None else ("back_image", "back_mask")
+        raise GarmentError(f"{there} is connected without {missing}: connect both, or neither.")
+    shells = trimeshes(mesh)
+    fronts = _photos_with_masks(image, mask, len(shells))
+    backs: list[Any] = [(None, None)] * len(shells)
+    if back_image is not None and back_mask is not None:
+        backs = _photos_with_masks(back_image, back_mask, len(shells))
+    return [TextureJob(m, *front, *back) for m, front, back in zip(shells, fronts, backs, strict=True)]
+
+
+def _photos_with_masks(image: torch.Tensor, mask: torch.Tensor, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    shown = photos(image)
+    pairs = [(p.rgb, soft) for p, soft in zip(shown, softs(mask, shown), strict=True)]
+    return matched(pairs, count, "photos")
+
+
+def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
+    import trimesh
+    from PIL import Image
+
+    nv = len(mesh.vertices[index]) if mesh.vertex_counts is None else int(mesh.vertex_counts[index])
+    nf = len(mesh.faces[index]) if mesh.face_counts is None else int(mesh.face_counts[index])
+    if not nv or not nf:
+        raise MeshError(f"Mesh {index} of the batch is empty ({nv} vertices, {nf} faces): check the node that made it.")
+    vertices, faces = _array(mesh.vertices[index][:nv]), _array(mesh.faces[index][:nf])
+    result = trimesh.Trimesh(vertices.astype(np.float64), faces.astype(np.int64), process=False)
+    if mesh.uvs is not None:
+        uv = _array(mesh.uvs[index][:nv]).astype(np.float64) * (1, -1) + (0, 1)
+        atlas = Image.fromarray(_bytes(mesh.texture[index])) if mesh.texture is not None else None
+        material = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=atlas, metallicFactor=0.0, roughnessFactor=0.9, doubleSided=True
+        )
+        result.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    return result
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def _bytes(tensor: torch.Tensor) -> np.ndarray:
+    """Exact for x / 255, so that a photo that went through the graph is the photo that was read."""
+    return (tensor.detach().cpu().float().nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def _stack(arrays: Sequence[np.ndarray], dtype: torch.dtype) -> torch.Tensor:
+    tensors = [torch.as_tensor(np.array(a), dtype=dtype) for a in arrays]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)

@@ -1,0 +1,70 @@
+"""The end of the graph: files on disk, for people, engines and the assets panel."""
+
+from __future__ import annotations
+
+from comfy_api.latest import Types, io
+
+from . import convert, files
+from .mask import CATEGORY
+from .sockets import CLASSES, Views
+
+
+class SaveGarment(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_Save",
+            display_name="Save Garment",
+            category=CATEGORY,
+            description="Writes the garment to the output folder in metres, standing on the floor with its front to "
+            "+Z, as GLB and if wanted as OBJ, PLY and STL; with views, also their pictures and cameras.json.",
+            search_aliases=["export glb", "save mesh", "export obj", "save 3d model", "export garment", "cameras json"],
+            inputs=[
+                io.Mesh.Input("mesh", tooltip="The garment, best from Texture Garment."),
+                Views.Input("views", optional=True, tooltip="Optional: pictures and cameras to save beside the model."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="3d/garment",
+                    tooltip="Folder and beginning of the file names inside the output folder; a number is added.",
+                ),
+                io.Combo.Input(
+                    "garment_class",
+                    CLASSES,
+                    default="auto",
+                    tooltip="Sets the usual length: tee and longsleeve 70 cm, top and skirt 60, trousers 105, dress "
+                    "110. Auto reads the kind of garment from the mesh's openings and proportions.",
+                ),
+                io.Float.Input(
+                    "length_cm",
+                    default=0.0,
+                    min=0.0,
+                    max=500.0,
+                    step=0.5,
+                    tooltip="Height of the garment from top to bottom in centimetres. 0: the usual one of its class.",
+                ),
+                io.Boolean.Input("obj", default=False, tooltip="Also save OBJ with its MTL and texture."),
+                io.Boolean.Input("ply", default=False, advanced=True, tooltip="Also save PLY with vertex colours."),
+                io.Boolean.Input("stl", default=False, advanced=True, tooltip="Also save STL, shape only."),
+            ],
+            outputs=[
+                io.File3DGLB.Output("model", tooltip="The saved GLB, for Preview 3D and other nodes that take files.")
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    @convert.plain_errors
+    def execute(
+        cls, mesh, filename_prefix, garment_class, length_cm, obj=False, ply=False, stl=False, views=None
+    ) -> io.NodeOutput:
+        formats = ("glb", *(name for name, wanted in (("obj", obj), ("ply", ply), ("stl", stl)) if wanted))
+        place = files.save_place(filename_prefix)
+        saved = [
+            files.save_garment(shell, place, i, formats, garment_class, length_cm)
+            for i, shell in convert.steps(list(enumerate(convert.trimeshes(mesh))))
+        ]
+        if views is not None:
+            files.save_views(views, place, saved[0].to_file)
+        model = Types.File3D(str(place.folder / saved[0].name), "glb")
+        results = [{"filename": s.name, "subfolder": place.subfolder, "type": "output"} for s in saved]
+        return io.NodeOutput(model, ui={"3d": results})

@@ -1,0 +1,98 @@
+"""Where a saved garment goes on disk and what it is called; the library makes the bytes.
+
+ComfyUI numbers files by their prefix, so every file of one garment starts with the same number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import folder_paths
+import numpy as np
+
+from ..garment3d.data import Views
+from ..garment3d.errors import SaveError
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+class Saved(NamedTuple):
+    """A garment on disk."""
+
+    name: str
+    """Of its GLB, inside the folder."""
+    to_file: np.ndarray
+    """[4,4] from the canonical frame to the file's metres."""
+
+
+class SavePlace(NamedTuple):
+    """Where files go: a folder inside the output folder, and how their names start."""
+
+    folder: Path
+    subfolder: str
+    prefix: str
+    counter: int
+
+    def stem(self, index: int) -> str:
+        return f"{self.prefix}_{self.counter + index:05}_"
+
+
+def save_place(filename_prefix: str) -> SavePlace:
+    """The first free number for a prefix such as 3d/garment; one that leaves the output folder is a SaveError."""
+    root = folder_paths.get_output_directory()
+    inside = folder_paths.is_within_directory(root, os.path.join(root, os.path.dirname(filename_prefix)))
+    if not inside or not os.path.basename(os.path.normpath(filename_prefix)).strip("."):
+        raise SaveError(f"{filename_prefix!r} names no place in the output folder: write one such as 3d/garment.")
+    try:
+        folder, prefix, counter, subfolder, _ = folder_paths.get_save_image_path(filename_prefix, root)
+    except OSError as error:
+        raise SaveError(f"{filename_prefix!r} can't be saved to ({error.strerror}): choose another folder.") from None
+    return SavePlace(Path(folder), subfolder, prefix, counter)
+
+
+def save_garment(
+    mesh: trimesh.Trimesh, place: SavePlace, index: int, formats: Sequence[str], garment_class: str, length_cm: float
+) -> Saved:
+    """Writes one garment in all formats; a length of 0 becomes the usual one of its class, `auto` its likely class."""
+    from ..garment3d.export.mesh import class_length_cm, mesh_files, placement
+    from ..garment3d.garment.openings import openings
+    from ..garment3d.images import replace_file
+
+    found = openings(mesh)
+    kind = likely_class(mesh, {o.name for o in found}) if garment_class == "auto" else garment_class
+    length_cm = length_cm or class_length_cm(kind)
+    files = mesh_files(mesh, found, length_cm, formats, kind, place.stem(index))
+    for file in files:
+        replace_file(place.folder / file.name, file.data)
+    return Saved(files[0].name, placement(np.asarray(mesh.vertices), length_cm).matrix())
+
+
+def save_views(views: Views, place: SavePlace, to_file: np.ndarray) -> None:
+    """Writes the pictures with their masks as alpha, and cameras.json, into a folder beside the first garment."""
+    from ..garment3d.export.cameras import cameras_json, view_names
+    from ..garment3d.images import replace_file, save_png, to_uint8
+
+    folder = place.folder / f"{place.stem(0)}views"
+    names = view_names(views.orbit.azimuths_deg)
+    for name, pixels, soft in zip(names, views.images.numpy(), views.masks.numpy(), strict=True):
+        save_png(folder / name, to_uint8(np.concatenate([pixels, soft[..., None]], -1)))
+    text = cameras_json(views.orbit, names, None, to_file)
+    replace_file(folder / "cameras.json", text.encode())
+
+
+def likely_class(mesh: trimesh.Trimesh, names: set[str]) -> str:
+    """The class that openings and proportions suggest; enough to choose a usual length."""
+    if "leg_l" in names or "leg_r" in names:
+        return "trousers"
+    if "neck" not in names:
+        return "skirt"
+    low, high = mesh.bounds
+    height = high[1] - low[1]
+    middle = np.abs(mesh.vertices[:, 1] - low[1] - 0.45 * height) < 0.05 * height
+    if height > 1.9 * np.ptp(mesh.vertices[middle, 0], initial=0.0) > 0:
+        return "dress"
+    return "tee" if names & {"cuff_l", "cuff_r"} else "top"

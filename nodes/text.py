@@ -1,0 +1,71 @@
+"""What a garment says about itself as text: openings as JSON that can be edited and fed back, figures as lines.
+
+Text fields are the only place where a person types structured data, so all of its checks are here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..garment3d.errors import GarmentError
+
+if TYPE_CHECKING:
+    from ..garment3d.garment.openings import Outline, Span
+
+NAMES = ("neck", "waist", "hem", "cuff_l", "cuff_r", "armhole_l", "armhole_r", "leg_l", "leg_r")
+
+
+def spans_from_text(text: str) -> tuple[Span, ...] | None:
+    """The openings in a JSON list of name, a and b, or in the whole openings output; None for an empty text."""
+    from ..garment3d.garment.openings import Span
+
+    if not text.strip():
+        return None
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise GarmentError(f"The openings are not JSON ({error}): paste the openings output and edit that.") from None
+    listed = read.get("openings") if isinstance(read, dict) else read
+    if not isinstance(listed, list) or not listed:
+        raise GarmentError('The openings hold no list: write [{"name": "neck", "a": [x, y], "b": [x, y]}, …].')
+    return tuple(Span(_name(o), _point(o, "a"), _point(o, "b")) for o in listed)
+
+
+def outline_text(outline: Outline) -> str:
+    """JSON of a class and its openings, one opening a line."""
+    rows = [
+        json.dumps({"name": s.name, "a": [round(v, 1) for v in s.a_px], "b": [round(v, 1) for v in s.b_px]})
+        for s in outline.spans
+    ]
+    return f'{{"class": "{outline.garment_class}", "openings": [\n  ' + ",\n  ".join(rows) + "\n]}"
+
+
+def figures_text(figures: Any) -> str:
+    """One line per figure of a NamedTuple; numbers with four significant digits."""
+    return "\n".join(f"{name}: {_short(value)}" for name, value in figures._asdict().items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_short(v) for v in value)
+    return str(value)
+
+
+def _name(opening: Any) -> str:
+    name = opening.get("name") if isinstance(opening, dict) else None
+    if name not in NAMES:
+        raise GarmentError(f"{name!r} is not the name of an opening: choose from {', '.join(NAMES)}.")
+    return name
+
+
+def _point(opening: dict[str, Any], key: str) -> tuple[float, float]:
+    try:
+        x, y = opening[key]
+        return float(x), float(y)
+    except (KeyError, TypeError, ValueError):
+        where = f"{opening['name']} has no usable point {key}"
+        raise GarmentError(f'{where}: write "{key}": [x, y] in pixels of the photo.') from None

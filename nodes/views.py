@@ -1,0 +1,85 @@
+"""Pictures from all around: drawn from the garment itself, or brought along from elsewhere."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from . import convert
+from .mask import CATEGORY
+from .sockets import Views
+
+STEP = "Degrees between neighbouring views, starting at the front and going towards the garment's left (image right)."
+ELEVATION = "Degrees above (positive) or below the garment's middle from which the cameras look."
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        Views.Output("views", tooltip="Pictures, masks and cameras together, for Save Garment."),
+        io.Image.Output("images", tooltip="The pictures as a batch, one per view."),
+        io.Mask.Output("masks", tooltip="White on the garment, one per view."),
+    ]
+
+
+class RenderedViews(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_RenderedViews",
+            display_name="Orbit Views (rendered)",
+            category=CATEGORY,
+            description="Draws the garment from all around with known cameras: for a modeller's reference, for a data "
+            "set, or to look at the result without leaving the graph.",
+            search_aliases=["turntable", "multi view", "render mesh", "360 views", "novel view", "camera orbit"],
+            inputs=[
+                io.Mesh.Input("mesh", tooltip="A garment, best from Texture Garment; other meshes are drawn too."),
+                io.Float.Input("step_deg", default=20.0, min=1.0, max=180.0, step=1.0, tooltip=STEP),
+                io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
+                io.Int.Input("size", default=512, min=64, max=2048, step=8, tooltip="Width and height in pixels."),
+                io.Color.Input("background", default="#ffffff", tooltip="Colour behind the garment."),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    @convert.plain_errors
+    def execute(cls, mesh, step_deg: float, elevation_deg: float, size: int, background: str) -> io.NodeOutput:
+        from ..garment3d.camera import orbit
+        from ..garment3d.views.rendered import rendered_orbit
+
+        cameras = orbit(step_deg, elevation_deg, hw=(size, size))
+        views = rendered_orbit(convert.single(mesh), cameras, background=tuple(convert.colour(background).tolist()))
+        return io.NodeOutput(views, views.images, views.masks)
+
+
+class ImageViews(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_ImageViews",
+            display_name="Orbit Views (from images)",
+            category=CATEGORY,
+            description="Gives cameras to a batch of pictures that were taken or generated all around a garment, one "
+            "every few degrees, so that they can go where rendered views go.",
+            search_aliases=[
+                "images to views",
+                "multi view import",
+                "zero123 views",
+                "camera poses",
+                "turntable frames",
+            ],
+            inputs=[
+                io.Image.Input(
+                    "images", tooltip="Square pictures in order: the front first, then towards the image's right."
+                ),
+                io.Mask.Input("masks", optional=True, tooltip="White on the garment, one per picture; else all white."),
+                io.Float.Input("step_deg", default=20.0, min=1.0, max=180.0, step=1.0, tooltip=STEP),
+                io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    @convert.plain_errors
+    def execute(cls, images, step_deg: float, elevation_deg: float, masks=None) -> io.NodeOutput:
+        views = convert.views(images, masks, step_deg, elevation_deg)
+        return io.NodeOutput(views, views.images, views.masks)

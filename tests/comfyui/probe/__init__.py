@@ -1,0 +1,137 @@
+"""Nodes that only the tests use: they bring arrays into a graph and write what arrives back to a file."""
+
+import copy
+import hashlib
+import json
+
+import numpy as np
+import torch
+from comfy_api.latest import ComfyExtension, Types, io
+
+
+class LoadArray(io.ComfyNode):
+    """An .npy file as IMAGE (four dimensions) and as MASK (three)."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_LoadArray",
+            inputs=[io.String.Input("path")],
+            outputs=[io.Image.Output("image"), io.Mask.Output("mask")],
+        )
+
+    @classmethod
+    def execute(cls, path):
+        array = torch.from_numpy(np.load(path))
+        return io.NodeOutput(array, array)
+
+
+class DumpMesh(io.ComfyNode):
+    """Writes the first garment of a MESH as .npz."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_DumpMesh",
+            inputs=[io.Mesh.Input("mesh"), io.String.Input("path")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, mesh, path):
+        names = ("vertices", "faces", "uvs", "normals", "texture", "vertex_counts", "face_counts")
+        kept = {n: getattr(mesh, n).cpu().numpy() for n in names if getattr(mesh, n) is not None}
+        np.savez(path, **kept)
+        return io.NodeOutput(ui={"path": [path]})
+
+
+class DumpTensor(io.ComfyNode):
+    """Writes an IMAGE or MASK as .npy."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_DumpTensor",
+            inputs=[io.MultiType.Input("tensor", types=[io.Image, io.Mask]), io.String.Input("path")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, tensor, path):
+        np.save(path, tensor.cpu().numpy())
+        return io.NodeOutput(ui={"path": [path]})
+
+
+class DumpText(io.ComfyNode):
+    """Hands a STRING or FLOAT to the history."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_DumpText",
+            inputs=[io.MultiType.Input("value", types=[io.String, io.Float])],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, value):
+        return io.NodeOutput(ui={"value": [value]})
+
+
+class Hashes(io.ComfyNode):
+    """Hashes what is linked to it, and keeps a deep copy's hash too; run once before and once after a node."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_Hashes",
+            inputs=[
+                io.MultiType.Input("value", types=[io.Image, io.Mask, io.Mesh]),
+                io.AnyType.Input("after", optional=True),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, value, after=None):
+        return io.NodeOutput(ui={"hash": [digest(value)]})
+
+
+class PadBatch(io.ComfyNode):
+    """Two copies of a MESH, the second with one face less, as a zero-padded batch with counts."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Probe_PadBatch", inputs=[io.Mesh.Input("mesh")], outputs=[io.Mesh.Output("mesh")])
+
+    @classmethod
+    def execute(cls, mesh):
+        twice = copy.copy(mesh)
+        nv, nf = mesh.vertices.shape[1], mesh.faces.shape[1]
+        faces = mesh.faces[0].clone()
+        faces[-1] = 0
+        twice.vertices = torch.cat([mesh.vertices] * 2)
+        twice.faces = torch.stack([mesh.faces[0], faces])
+        for name in ("uvs", "normals", "texture"):
+            value = getattr(mesh, name)
+            setattr(twice, name, None if value is None else torch.cat([value] * 2))
+        twice.vertex_counts, twice.face_counts = torch.tensor([nv, nv]), torch.tensor([nf, nf - 1])
+        return io.NodeOutput(twice)
+
+
+def digest(value):
+    parts = value.__dict__ if isinstance(value, Types.MESH) else {"tensor": value}
+    total = hashlib.sha256()
+    for name in sorted(parts):
+        part = parts[name]
+        total.update(part.cpu().numpy().tobytes() if isinstance(part, torch.Tensor) else json.dumps(part).encode())
+    return total.hexdigest()
+
+
+class Probe(ComfyExtension):
+    async def get_node_list(self):
+        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch]
+
+
+async def comfy_entrypoint():
+    return Probe()
