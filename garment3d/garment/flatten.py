@@ -95,7 +95,8 @@ def _as_rigid_as_possible(points: np.ndarray, faces: np.ndarray, initial: np.nda
         last, turn = turn, _unit(system.gather @ flat)
         if np.abs(turn - last).mean() < SETTLED:
             break
-    return _without_flips(_placed(flat, initial, system.component), initial, faces)
+    flat = _ears_out(_placed(flat, initial, system.component), points, faces)
+    return _without_flips(flat, initial, faces)
 
 
 def _assemble(points: np.ndarray, faces: np.ndarray) -> _System:
@@ -169,6 +170,18 @@ def _flipped(flat: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return (a.conj() * b).imag <= 0
 
 
+def _ears_out(flat: np.ndarray, points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """`flat` where turned triangles that hang on one edge only have their free corner laid outside that edge."""
+    alone = (np.bincount(faces.ravel(), minlength=len(flat)) == 1)[faces]
+    ears = np.flatnonzero(_flipped(flat, faces) & (alone.sum(1) == 1))
+    tip = np.argmax(alone[ears], 1)
+    p, q, r = faces[ears][np.arange(len(ears))[:, None], (tip[:, None] + [1, 2, 0]) % 3].T
+    corner = _charts(points, np.stack([p, q, r], 1))
+    flat = flat.copy()
+    flat[r] = flat[p] + (flat[q] - flat[p]) / corner[:, 1] * corner[:, 2]
+    return flat
+
+
 def _without_flips(flat: np.ndarray, initial: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """`flat` with turned triangles relaxed, else the closest blend with `initial` that has the fewest of them."""
     best, fewest = flat, int(_flipped(flat, faces).sum())
@@ -182,21 +195,28 @@ def _without_flips(flat: np.ndarray, initial: np.ndarray, faces: np.ndarray) -> 
     return best
 
 
-def _relaxed(flat: np.ndarray, faces: np.ndarray, rings: int = 6) -> np.ndarray:
+def _relaxed(flat: np.ndarray, faces: np.ndarray, rings: int = 4) -> np.ndarray:
     """Vertices around turned triangles moved to the mean of their neighbours, in ever larger rings."""
-    count = len(flat)
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    near: Any = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    near = ((near + near.T) > 0).astype(float)
+    near = _neighbours(faces, len(flat))
     mean = sparse.diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
     for ring in range(rings):
         turned = _flipped(flat, faces)
         if not turned.any():
             break
-        moving = np.zeros(count, bool)
+        moving = np.zeros(len(flat), bool)
         moving[faces[turned]] = True
         for _ in range(ring):
-            moving |= (near @ moving) > 0
+            moving |= (near.T @ moving) > 0
         for _ in range(10 + 10 * ring):
             flat = np.where(moving, mean @ flat, flat)
     return flat
+
+
+def _neighbours(faces: np.ndarray, count: int) -> Any:
+    """[N,N] sparse, row i is 1 at the neighbours of i; at the rim only at those along the rim, lest it shrinks."""
+    a, b = faces.ravel(), np.roll(faces, -1, 1).ravel()
+    ones = np.ones(2 * len(a))
+    sides: Any = sparse.csr_matrix((ones, (np.r_[a, b], np.r_[b, a])), shape=(count, count))
+    rim = sides.multiply(sides == 1)
+    at_rim = np.asarray(rim.sum(1)).ravel() > 0
+    return (sparse.diags((~at_rim).astype(float)) @ (sides > 0) + rim).tocsr()
