@@ -1,0 +1,97 @@
+"""A trimesh taken apart into the plain arrays that file formats hold.
+
+UV islands split vertices, so normals and topology come from the mesh welded by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..errors import MeshError
+
+if TYPE_CHECKING:
+    import trimesh
+
+WELD_DIGITS = 6
+"""Decimals of a canonical coordinate within which two vertices are one: a micrometre on a garment of a metre."""
+
+
+class Parts(NamedTuple):
+    """What a file holds of a garment."""
+
+    vertices: np.ndarray
+    """[N,3] float64 in the file's frame."""
+    faces: np.ndarray
+    """[F,3] int64, counter-clockwise from outside."""
+    normals: np.ndarray
+    """[N,3] unit length, smooth across uv seams."""
+    uv: np.ndarray | None
+    """[N,2] with the origin bottom-left, or None."""
+    pixels: np.ndarray | None
+    """[S,S,3] uint8 sRGB texture, or None."""
+    colours: np.ndarray | None
+    """[N,4] uint8 linear vertex colours of a mesh without texture, or None."""
+    welded_vertices: np.ndarray
+    """[W,3] in the file's frame, one per position."""
+    welded_faces: np.ndarray
+    """[F,3] into `welded_vertices`, in the order of `faces`."""
+    welded_normals: np.ndarray
+    """[W,3] unit length."""
+
+
+class Weld(NamedTuple):
+    """Vertices that share a position, made one."""
+
+    first: np.ndarray
+    """[W] index of one original vertex of each."""
+    of: np.ndarray
+    """[N] welded index of each original vertex."""
+
+
+def weld(vertices: np.ndarray) -> Weld:
+    """Groups canonical [N,3] vertices that lie within a micrometre or so of each other."""
+    keys = np.round(vertices, WELD_DIGITS) + 0.0  # + 0.0 turns −0 into 0
+    _, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return Weld(first, of.reshape(-1))
+
+
+def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Parts:
+    """The arrays of a canonical mesh with `place` applied to its positions; no faces or NaN raises MeshError."""
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)
+    if not len(faces) or not np.isfinite(vertices).all():
+        raise MeshError(f"The mesh has {len(faces)} faces and {len(vertices)} vertices, some of them not finite.")
+    one = weld(vertices)
+    normals = smooth_normals(vertices[one.first], one.of[faces])
+    uv, pixels, colours = _surface(mesh)
+    placed = place(vertices)
+    return Parts(placed, faces, normals[one.of], uv, pixels, colours, placed[one.first], one.of[faces], normals)
+
+
+def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """[N,3] unit normals, each face weighted by its area; +Z at a vertex of no face or of zero-area faces only."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    crossed = np.cross(b - a, c - a)
+    summed = np.zeros_like(vertices)
+    for i in range(3):
+        for axis in range(3):
+            summed[:, axis] += np.bincount(faces[:, i], crossed[:, axis], len(vertices))
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    lost = length[:, 0] <= 1e-20
+    summed[lost], length[lost] = (0.0, 0.0, 1.0), 1.0
+    return summed / length
+
+
+def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """uv, pixels and vertex colours of a mesh, each None where the mesh has none."""
+    visual = mesh.visual
+    uv = getattr(visual, "uv", None)
+    if uv is None:
+        coloured = visual is not None and visual.kind in ("vertex", "face")
+        return None, None, np.asarray(visual.vertex_colors) if coloured else None
+    material = getattr(visual, "material", None)
+    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    uv = np.asarray(uv, float)[:, :2]
+    return uv, None if image is None else np.asarray(image.convert("RGB")), None

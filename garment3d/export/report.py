@@ -1,0 +1,92 @@
+"""What was done to a photo and how well it went, as JSON that a script can read.
+
+Keys of report.json; every key is always there, null where it says so:
+
+    generator         "Garment3D <version>"
+    photo             file name; size_wh: [width, height] in pixels after turning upright
+    garment_class     tee, longsleeve, top, dress, skirt or trousers
+    length_cm         vertical extent of the garment in the saved files
+    size_cm           [width, height, depth] in the saved files
+    engines           what did each stage: mask (file, alpha, quick), shell (inflated), texture (photo, photo+back),
+                      views (rendered)
+    mask_confidence   0..1, of the quick mask; null where a mask was given
+    openings          a list of {name, anchor}: anchor is [x, y, z] in the canonical frame of cameras.json
+    figures           triangles, vertices, components, boundary_loops, non_manifold_edges, flipped_edges,
+                      zero_area_faces (all after welding by position); silhouette_iou, front_psnr_db (null if the
+                      pictures are identical or nothing can be compared); texture_px, texels_per_photo_px,
+                      texture_limit: "photo" or "atlas", whichever limits the front's detail
+    seconds           one number per stage in the order they ran, and total
+    files             names of all files beside the report
+    warnings          sentences for the person; empty when all went well
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .. import __version__
+from ..data import Opening
+from .figures import Figures
+
+
+class Engines(NamedTuple):
+    """What did each stage."""
+
+    mask: str
+    """file, alpha or quick."""
+    shell: str = "inflated"
+    texture: str = "photo"
+    """photo, or photo+back where a back photo was given."""
+    views: str = "rendered"
+
+
+class Report(NamedTuple):
+    """The contents of report.json; its docstring lists the keys."""
+
+    photo: str
+    photo_hw: tuple[int, int]
+    garment_class: str
+    length_cm: float
+    engines: Engines
+    mask_confidence: float | None
+    openings: tuple[Opening, ...]
+    figures: Figures
+    seconds: Mapping[str, float]
+    files: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def report_json(report: Report) -> str:
+    """The text of report.json, with the keys listed above."""
+    solidity, likeness, detail, size_cm = report.figures
+    seconds = {stage: round(spent, 3) for stage, spent in report.seconds.items()}
+    whole = {
+        "generator": f"Garment3D {__version__}",
+        "photo": {"file": report.photo, "size_wh": [report.photo_hw[1], report.photo_hw[0]]},
+        "garment_class": report.garment_class,
+        "length_cm": report.length_cm,
+        "size_cm": list(size_cm),
+        "engines": report.engines._asdict(),
+        "mask_confidence": None if report.mask_confidence is None else round(report.mask_confidence, 4),
+        "openings": [{"name": o.name, "anchor": [round(float(v), 6) for v in o.anchor]} for o in report.openings],
+        "figures": {
+            **solidity._asdict(),
+            "silhouette_iou": _number(likeness.silhouette_iou, 5),
+            "front_psnr_db": _number(likeness.front_psnr_db, 2),
+            "texture_px": detail.texture_px,
+            "texels_per_photo_px": _number(detail.texels_per_photo_px, 3),
+            "texture_limit": detail.limit,
+        },
+        "seconds": {**seconds, "total": round(sum(report.seconds.values()), 3)},
+        "files": list(report.files),
+        "warnings": list(report.warnings),
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def _number(value: float, digits: int) -> float | None:
+    # JSON knows neither infinity nor NaN.
+    return round(value, digits) if math.isfinite(value) else None

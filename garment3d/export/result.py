@@ -1,0 +1,115 @@
+"""A finished garment and its folder: mask, views, cameras, meshes, turntable and report, written together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..camera import photo_camera
+from ..data import Opening, Photo, Views
+from ..images import png_bytes, replace_file, to_uint8
+from .cameras import cameras_json, view_names
+from .clock import Clock, Progress
+from .figures import Figures
+from .folder import staged
+from .mesh import mesh_files, placement
+from .page import Pictures, report_html
+from .parts import parts
+from .report import Engines, Report, report_json
+from .stills import cutouts, turntable_frames
+from .turntable import save_mp4
+from .viewer import viewer_html
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+class Result(NamedTuple):
+    """A finished garment in the canonical frame, not yet saved."""
+
+    name: str
+    """The photo's file name."""
+    photo: Photo
+    soft: np.ndarray
+    """[H,W] float32 mask, 1 = garment."""
+    mask_confidence: float | None
+    """0..1 of the quick mask; None for a mask that was given."""
+    mesh: trimesh.Trimesh
+    """Textured, open, one layer."""
+    views: Views
+    """Over white."""
+    openings: tuple[Opening, ...]
+    garment_class: str
+    length_cm: float
+    """Vertical extent in the saved files."""
+    engines: Engines
+    figures: Figures
+    seconds: Mapping[str, float]
+    """Per stage, in the order they ran."""
+    warnings: tuple[str, ...]
+    """Sentences for the person."""
+
+
+def save(
+    result: Result,
+    folder: str | Path,
+    formats: Sequence[str] = ("glb", "obj"),
+    turntable: bool = True,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Report:
+    """Fills `folder` with everything about a result and gives its report; a SaveError leaves the folder as it was."""
+    clock = Clock(progress)
+    with staged(folder) as room:
+        with clock.stage("save"):
+            pictures = cutouts(result.views)
+            _write(result, room, formats, pictures)
+        if turntable:
+            with clock.stage("turntable") as tell:
+                save_mp4(room / "turntable.mp4", turntable_frames(result.mesh, device=device, progress=tell))
+        with clock.stage("report"):
+            viewer = viewer_html(parts(result.mesh))
+        film = (room / "turntable.mp4").read_bytes() if turntable else None
+        files = sorted(p.relative_to(room).as_posix() for p in room.rglob("*") if p.is_file())
+        report = _report(result, {**result.seconds, **clock.seconds}, (*files, "report.html", "report.json"))
+        azimuths_deg = result.views.orbit.azimuths_deg
+        shown = Pictures(result.photo.rgb, result.soft, pictures, azimuths_deg, viewer, film)
+        replace_file(room / "report.html", report_html(report, shown).encode())
+        replace_file(room / "report.json", report_json(report).encode())
+    return report
+
+
+def _write(result: Result, room: Path, formats: Sequence[str], pictures: np.ndarray) -> None:
+    """Mask, views, cameras and meshes; PNG compression leaves Python free, so two threads share it."""
+    names = [f"views/{name}" for name in view_names(result.views.orbit.azimuths_deg)]
+    placed = placement(np.asarray(result.mesh.vertices), result.length_cm)
+    cameras = cameras_json(result.views.orbit, names, photo_camera(result.soft), placed.matrix())
+    with ThreadPoolExecutor(2) as pool:
+        meshes = pool.submit(
+            mesh_files, result.mesh, result.openings, result.length_cm, tuple(formats), result.garment_class
+        )
+        views = list(pool.map(png_bytes, pictures))
+        replace_file(room / "mask.png", png_bytes(to_uint8(result.soft)))
+        replace_file(room / "cameras.json", cameras.encode())
+        for name, data in [*zip(names, views, strict=True), *meshes.result()]:
+            replace_file(room / name, data)
+
+
+def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]) -> Report:
+    return Report(
+        photo=result.name,
+        photo_hw=(result.soft.shape[0], result.soft.shape[1]),
+        garment_class=result.garment_class,
+        length_cm=result.length_cm,
+        engines=result.engines,
+        mask_confidence=result.mask_confidence,
+        openings=result.openings,
+        figures=result.figures,
+        seconds=seconds,
+        files=files,
+        warnings=result.warnings,
+    )
