@@ -6,7 +6,7 @@ Keys of cameras.json:
     camera           how a camera looks in its own frame, in words
     pixels           where pixel coordinates start, in words
     frame_to_file    [4][4]: canonical point → metres in garment.glb, .obj, .ply and .stl
-    photo            the orthographic camera of the photo: one entry as in `views`, file null
+    photo            the orthographic camera of the photo: one entry as in `views`, file null; null if not known
     views            one entry per picture:
         file             path beside cameras.json
         azimuth_deg      0 = the photo's side, positive = towards +X, the wearer's left
@@ -35,7 +35,7 @@ CAMERA = "looks along its own -Z, +Y up, +X right (the same as Blender, OpenGL, 
 PIXELS = "x right, y down, pixel (0, 0) covers [0, 1) x [0, 1)"
 
 
-def cameras_json(orbit: Orbit, files: Sequence[str], photo: Camera, frame_to_file: np.ndarray) -> str:
+def cameras_json(orbit: Orbit, files: Sequence[str], photo: Camera | None, frame_to_file: np.ndarray) -> str:
     """The text of cameras.json for one file name per camera of the orbit; its keys are listed above."""
     views = [
         {"file": file, "azimuth_deg": azimuth, "elevation_deg": orbit.elevation_deg, **_camera(camera)}
@@ -46,7 +46,7 @@ def cameras_json(orbit: Orbit, files: Sequence[str], photo: Camera, frame_to_fil
         "camera": CAMERA,
         "pixels": PIXELS,
         "frame_to_file": _rows(frame_to_file),
-        "photo": {"file": None, "azimuth_deg": 0.0, "elevation_deg": 0.0, **_camera(photo)},
+        "photo": photo and {"file": None, "azimuth_deg": 0.0, "elevation_deg": 0.0, **_camera(photo)},
         "views": views,
     }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
