@@ -16,7 +16,7 @@ from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_api.latest import Types
 
-from ..garment3d.camera import mask_box, orbit
+from ..garment3d.camera import mask_box
 from ..garment3d.data import Photo, Views
 from ..garment3d.errors import GarmentError, MaskError, MeshError, PhotoError
 from ..garment3d.images import canvas, checked_mask
@@ -49,9 +49,21 @@ def steps(items: Sequence[T]) -> Iterator[T]:
         bar.update(1)
 
 
-def check_interrupt(*_: Any) -> None:
-    """Raises if Cancel was pressed; takes anything, so that it serves as a progress callback."""
-    model_management.throw_exception_if_processing_interrupted()
+def progress() -> Callable[[int, int], None]:
+    """A callback (done, total) for the library's long loops: moves the node's bar, and raises if Cancel was pressed."""
+    bar = ProgressBar(1)
+
+    def report(done: int, total: int) -> None:
+        model_management.throw_exception_if_processing_interrupted()
+        bar.update_absolute(done, total)
+
+    return report
+
+
+def device() -> torch.device:
+    """Where to draw: the GPU ComfyUI uses if it is a CUDA one, else the CPU (others lack float64)."""
+    chosen = model_management.get_torch_device()
+    return chosen if chosen.type == "cuda" else torch.device("cpu")
 
 
 def photos(image: torch.Tensor) -> list[Photo]:
@@ -152,15 +164,16 @@ def single(mesh: Types.MESH) -> trimesh.Trimesh:
     return trimeshes(mesh)[0]
 
 
-def views(images: torch.Tensor, masks: torch.Tensor | None, step_deg: float, elevation_deg: float) -> Views:
-    """The pictures of an IMAGE as Views from the canonical orbit, `step_deg` apart and the front first."""
-    shown = photos(images)
-    if (len(shown) - 1) * step_deg >= 360:
-        raise GarmentError(f"{len(shown)} images {step_deg:g}° apart go round more than once: lower the step.")
-    soft = mask([np.ones(p.rgb.shape[:2]) for p in shown] if masks is None else softs(masks, shown))
-    azimuths = [i * step_deg for i in range(len(shown))]
-    cameras = orbit(elevation_deg=elevation_deg, hw=shown[0].rgb.shape[:2], azimuths_deg=azimuths)
-    return Views(image([p.rgb for p in shown]), soft, cameras)
+def azimuths(count: int, step_deg: float) -> list[float]:
+    """0, step, 2·step, … for that many pictures; more than one turn is a GarmentError."""
+    if (count - 1) * step_deg >= 360:
+        raise GarmentError(f"{count} images {step_deg:g}° apart go round more than once: lower the step.")
+    return [i * step_deg for i in range(count)]
+
+
+def on_cpu(views: Views) -> Views:
+    """The same views where other nodes expect pictures to be."""
+    return Views(views.images.cpu(), views.masks.cpu(), views.orbit)
 
 
 class TextureJob(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import folder_paths
 import numpy as np
+import torch
 
 from ..garment3d.data import Views
 from ..garment3d.errors import SaveError
@@ -72,16 +73,26 @@ def save_garment(
 
 
 def save_views(views: Views, place: SavePlace, to_file: np.ndarray) -> None:
-    """Writes the pictures with their masks as alpha, and cameras.json, into a folder beside the first garment."""
+    """Writes the pictures as cut-outs, and cameras.json, into a folder beside the first garment."""
     from ..garment3d.export.cameras import cameras_json, view_names
-    from ..garment3d.images import replace_file, save_png, to_uint8
+    from ..garment3d.images import replace_file, save_png
 
     folder = place.folder / f"{place.stem(0)}views"
     names = view_names(views.orbit.azimuths_deg)
-    for name, pixels, soft in zip(names, views.images.numpy(), views.masks.numpy(), strict=True):
-        save_png(folder / name, to_uint8(np.concatenate([pixels, soft[..., None]], -1)))
-    text = cameras_json(views.orbit, names, None, to_file)
-    replace_file(folder / "cameras.json", text.encode())
+    for name, pixels in zip(names, _cutouts(views), strict=True):
+        save_png(folder / name, pixels)
+    replace_file(folder / "cameras.json", cameras_json(views.orbit, names, None, to_file).encode())
+
+
+def _cutouts(views: Views) -> np.ndarray:
+    """[V,H,W,4] uint8; a plain background is taken out of the soft edges, any other stays in them."""
+    from ..garment3d.export.stills import cutouts
+    from ..garment3d.images import to_uint8
+
+    outside = views.images[views.masks == 0]
+    if len(outside) and float((outside.amax(0) - outside.amin(0)).max()) < 1 / 255:
+        return cutouts(views, tuple(outside[0].tolist()))
+    return to_uint8(torch.cat([views.images, views.masks[..., None]], -1).numpy())
 
 
 def likely_class(mesh: trimesh.Trimesh, names: set[str]) -> str:

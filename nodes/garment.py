@@ -28,7 +28,7 @@ class Shell(io.ComfyNode):
                     min=500,
                     max=200000,
                     step=500,
-                    tooltip="About how many triangles the mesh gets. 5 000 for a game character, 20 000 for a close-up.",
+                    tooltip="About how many triangles it gets. 5 000 for a game character, 20 000 for a close-up.",
                 ),
                 io.String.Input(
                     "openings",
@@ -37,13 +37,16 @@ class Shell(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     placeholder='[{"name": "neck", "a": [225, 165], "b": [351, 166]}, …]',
-                    tooltip="Empty: found from the outline. Otherwise JSON: a list of name and the two end points a and "
+                    tooltip="Empty: found from the outline. Otherwise JSON: a list of name and the end points a and "
                     "b on the outline, in pixels of the photo; the openings output has this form, to edit and paste.",
                 ),
             ],
             outputs=[
                 io.Mesh.Output("mesh", tooltip="The garment without texture, centred, longest side 1, front to +Z."),
-                io.String.Output("openings", tooltip="The openings of the mask as JSON, in the form the input takes."),
+                io.String.Output(
+                    "openings",
+                    tooltip="The openings of the first garment as JSON, in the form the input takes.",
+                ),
                 io.Combo.Output(
                     "garment_class",
                     options=CLASSES,
@@ -60,12 +63,12 @@ class Shell(io.ComfyNode):
 
         photos = convert.photos(image)
         pairs = list(zip(photos, convert.softs(mask, photos), strict=True))
-        spans = text.spans_from_text(openings)
-        shells = [garment_shell(soft, photo.rgb, spans, triangles) for photo, soft in convert.steps(pairs)]
-        outline = find_openings(pairs[0][1])
-        if spans is not None:
-            outline = outline._replace(spans=spans)
-        return io.NodeOutput(convert.mesh(shells), text.outline_text(outline), outline.garment_class)
+        given = text.outline_from_text(openings)
+        outlines, shells = [], []
+        for photo, soft in convert.steps(pairs):
+            outlines.append(given or find_openings(soft, photo.rgb))
+            shells.append(garment_shell(soft, photo.rgb, outlines[-1].spans, triangles))
+        return io.NodeOutput(convert.mesh(shells), text.outline_text(outlines[0]), outlines[0].garment_class)
 
 
 class Texture(io.ComfyNode):

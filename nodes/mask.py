@@ -13,6 +13,11 @@ CATEGORY = "Garment3D"
 PHOTOS = Path(__file__).parents[1] / "workflows" / "inputs"
 
 
+def _box_side(name: str, side: str) -> io.Int.Input:
+    tooltip = f"{side} of a box around the garment, in pixels of the photo. All four at 0: look everywhere."
+    return io.Int.Input(name, default=0, min=0, max=16384, optional=True, advanced=True, tooltip=tooltip)
+
+
 class ExamplePhoto(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -40,7 +45,6 @@ class ExamplePhoto(io.ComfyNode):
 class QuickMask(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        corner = "of the box around the garment in pixels of the photo. All four at 0: the whole photo."
         return io.Schema(
             node_id="Garment3D_QuickMask",
             display_name="Garment Mask (quick)",
@@ -56,12 +60,10 @@ class QuickMask(io.ComfyNode):
                     tooltip="Optional, white where the garment roughly is, for example painted in the mask editor: "
                     "only the rectangle around it is searched. An all-black mask counts as none.",
                 ),
-                *(
-                    io.Int.Input(
-                        k, default=0, min=0, max=16384, optional=True, advanced=True, tooltip=f"{side} {corner}"
-                    )
-                    for k, side in {"x0": "Left", "y0": "Top", "x1": "Right", "y1": "Bottom"}.items()
-                ),
+                _box_side("x0", "Left"),
+                _box_side("y0", "Top"),
+                _box_side("x1", "Right"),
+                _box_side("y1", "Bottom"),
             ],
             outputs=[
                 io.Mask.Output("mask", tooltip="White on the garment, soft along its edge, as large as the photo."),
@@ -78,10 +80,8 @@ class QuickMask(io.ComfyNode):
         from ..garment3d.mask.quick import quick_mask
 
         photos = convert.photos(image)
-        boxes = convert.boxes(photos, rough_mask, (x0, y0, x1, y1))
-        masks = [
-            quick_mask(p.rgb, alpha=p.alpha, box=b) for p, b in convert.steps(list(zip(photos, boxes, strict=True)))
-        ]
+        jobs = list(zip(photos, convert.boxes(photos, rough_mask, (x0, y0, x1, y1)), strict=True))
+        masks = [quick_mask(p.rgb, alpha=p.alpha, box=b) for p, b in convert.steps(jobs)]
         return io.NodeOutput(convert.mask([m.soft for m in masks]), float(min(m.confidence for m in masks)))
 
 

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..garment3d.errors import GarmentError
+from .sockets import CLASSES
 
 if TYPE_CHECKING:
-    from ..garment3d.garment.openings import Outline, Span
+    from ..garment3d.garment.openings import Outline
 
 NAMES = ("neck", "waist", "hem", "cuff_l", "cuff_r", "armhole_l", "armhole_r", "leg_l", "leg_r")
 
 
-def spans_from_text(text: str) -> tuple[Span, ...] | None:
-    """The openings in a JSON list of name, a and b, or in the whole openings output; None for an empty text."""
-    from ..garment3d.garment.openings import Span
+def outline_from_text(text: str) -> Outline | None:
+    """The class and openings in the openings output, or in a bare list of name, a and b; None for an empty text."""
+    from ..garment3d.garment.openings import Outline, Span
 
     if not text.strip():
         return None
@@ -27,10 +28,11 @@ def spans_from_text(text: str) -> tuple[Span, ...] | None:
         read = json.loads(text)
     except ValueError as error:
         raise GarmentError(f"The openings are not JSON ({error}): paste the openings output and edit that.") from None
-    listed = read.get("openings") if isinstance(read, dict) else read
+    kind, listed = (read.get("class"), read.get("openings")) if isinstance(read, dict) else ("auto", read)
     if not isinstance(listed, list) or not listed:
         raise GarmentError('The openings hold no list: write [{"name": "neck", "a": [x, y], "b": [x, y]}, …].')
-    return tuple(Span(_name(o), _point(o, "a"), _point(o, "b")) for o in listed)
+    spans = tuple(Span(_name(o), _point(o, "a"), _point(o, "b")) for o in listed)
+    return Outline(kind if kind in CLASSES else "auto", spans)
 
 
 def outline_text(outline: Outline) -> str:

@@ -47,7 +47,10 @@ class RenderedViews(io.ComfyNode):
         from ..garment3d.views.rendered import rendered_orbit
 
         cameras = orbit(step_deg, elevation_deg, hw=(size, size))
-        views = rendered_orbit(convert.single(mesh), cameras, background=tuple(convert.colour(background).tolist()))
+        colour = tuple(convert.colour(background).tolist())
+        views = convert.on_cpu(
+            rendered_orbit(convert.single(mesh), cameras, colour, device=convert.device(), progress=convert.progress())
+        )
         return io.NodeOutput(views, views.images, views.masks)
 
 
@@ -63,15 +66,18 @@ class ImageViews(io.ComfyNode):
             search_aliases=[
                 "images to views",
                 "multi view import",
-                "zero123 views",
+                "zero123",
                 "camera poses",
                 "turntable frames",
             ],
             inputs=[
-                io.Image.Input(
-                    "images", tooltip="Square pictures in order: the front first, then towards the image's right."
+                io.Image.Input("images", tooltip="Pictures in order: the front first, then towards the image's right."),
+                io.Mask.Input(
+                    "masks",
+                    optional=True,
+                    tooltip="Optional, white on the garment, one per picture. Without: the pictures' alpha, "
+                    "or what stands before their plain background.",
                 ),
-                io.Mask.Input("masks", optional=True, tooltip="White on the garment, one per picture; else all white."),
                 io.Float.Input("step_deg", default=20.0, min=1.0, max=180.0, step=1.0, tooltip=STEP),
                 io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
             ],
@@ -81,5 +87,10 @@ class ImageViews(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, images, step_deg: float, elevation_deg: float, masks=None) -> io.NodeOutput:
-        views = convert.views(images, masks, step_deg, elevation_deg)
+        from ..garment3d.camera import orbit
+        from ..garment3d.views.pictures import views_from_images
+
+        azimuths = convert.azimuths(len(images), step_deg)
+        cameras = orbit(elevation_deg=elevation_deg, hw=tuple(images.shape[1:3]), azimuths_deg=azimuths)
+        views = convert.on_cpu(views_from_images(images, cameras, masks))
         return io.NodeOutput(views, views.images, views.masks)
