@@ -1,0 +1,220 @@
+"""Fabrics and prints as functions of the place on the cloth, so that front and back are known everywhere.
+
+Places are centimetres within a panel (front, back, limbs); everything is drawn from one seed.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+KINDS = ("solid", "stripes", "pinstripes", "check", "dots", "floral", "knit", "denim", "melange")
+
+
+class Place(NamedTuple):
+    """Where N samples lie on the garment."""
+
+    panel: np.ndarray
+    """[N] 0 front, 1 back, 2… limbs."""
+    across: np.ndarray
+    """[N] cm across the panel from its middle."""
+    up: np.ndarray
+    """[N] cm up the cloth."""
+    inside: np.ndarray
+    """[N] bool, True on the side that touches the wearer."""
+    neck_cm: np.ndarray
+    """[N] cm to the neck's edge."""
+    edge_cm: np.ndarray
+    """[N] cm to the nearest other edge."""
+
+
+class Fabric(NamedTuple):
+    """A cloth; colours are sRGB in 0..1."""
+
+    kind: str
+    base: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    scale_cm: float
+    seed: int
+    trim: np.ndarray | None = None
+    """Colour of collar and cuffs where it differs."""
+    chest: np.ndarray | None = None
+    """[h,w,4] float print on the front panel, or None."""
+    chest_cm: float = 22.0
+    """The print's width."""
+    chest_up: float = -26.0
+    """The height of the print's middle."""
+    label: bool = True
+
+
+def hsv(h: float, s: float, v: float) -> np.ndarray:
+    """[3] sRGB in 0..1."""
+    return np.array(colorsys.hsv_to_rgb(h % 1, s, v))
+
+
+def colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A base, a contrast and an accent colour that shops sell."""
+    hue = rng.uniform()
+    tone = rng.choice(["white", "black", "grey", "bright", "deep", "pastel", "earth"])
+    base = {
+        "white": hsv(0.1, 0.01, 0.96),
+        "black": hsv(0.6, 0.1, 0.11),
+        "grey": hsv(0.6, 0.03, rng.uniform(0.4, 0.75)),
+        "bright": hsv(hue, rng.uniform(0.6, 0.85), rng.uniform(0.7, 0.92)),
+        "deep": hsv(hue, rng.uniform(0.5, 0.8), rng.uniform(0.25, 0.5)),
+        "pastel": hsv(hue, rng.uniform(0.15, 0.35), rng.uniform(0.85, 0.95)),
+        "earth": hsv(rng.uniform(0.04, 0.13), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.8)),
+    }[str(tone)]
+    light = base.mean() > 0.55
+    second = hsv(hue + rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.8), 0.35 if light else 0.92)
+    return base, second, hsv(hue + rng.uniform(0.1, 0.3), 0.7, 0.85)
+
+
+def make_fabric(garment_class: str, seed: int, white: bool = False) -> Fabric:
+    """A cloth for a garment class; `white` gives a plain white one."""
+    rng = np.random.default_rng([11, seed])
+    if white:
+        shade = np.array([0.955, 0.955, 0.95])
+        return Fabric("solid", shade, shade * 0.6, shade * 0.8, 4.0, seed)
+    weights = np.array([0.24, 0.14, 0.05, 0.1, 0.09, 0.14, 0.08, 0.04, 0.12])
+    if garment_class == "trousers":
+        weights = np.array([0.3, 0.02, 0.08, 0.1, 0.02, 0.06, 0.02, 0.3, 0.1])
+    kind = str(rng.choice(KINDS, p=weights / weights.sum()))
+    base, second, third = colours(rng)
+    if kind == "denim":
+        base = hsv(rng.uniform(0.58, 0.63), rng.uniform(0.35, 0.6), rng.uniform(0.3, 0.6))
+    trim = second if garment_class in ("tee", "longsleeve") and rng.uniform() < 0.25 else None
+    plain = kind in ("solid", "melange", "knit")
+    chest = motif(rng, second, third) if plain and garment_class in ("tee", "longsleeve", "top") else None
+    chest = chest if rng.uniform() < 0.65 else None
+    width = float(rng.choice([8.0, 18.0, 24.0]))
+    return Fabric(kind, base, second, third, float(rng.uniform(2, 6)), seed, trim, chest, width, -27.0)
+
+
+def motif(rng: np.random.Generator, ink: np.ndarray, accent: np.ndarray) -> np.ndarray:
+    """[512,512,4] float chest print with transparency: a badge, a sun over waves, or a word."""
+    image = Image.new("RGBA", (512, 512), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    first, second = (tuple(int(255 * c) for c in colour) + (255,) for colour in (ink, accent))
+    style = rng.integers(3)
+    if style == 0:
+        draw.ellipse((40, 40, 472, 472), fill=first)
+        draw.polygon([(256, 110), (300, 220), (415, 228), (325, 300), (356, 412), (256, 350),
+                      (156, 412), (187, 300), (97, 228), (212, 220)], fill=second)  # fmt: skip
+    elif style == 1:
+        draw.pieslice((66, 66, 446, 446), 180, 360, fill=second)
+        for k in range(5):
+            wave = [(56 + x, 290 + 42 * k + 12 * np.sin(x / 32 + k)) for x in range(0, 401, 8)]
+            draw.line(wave, fill=first, width=20)
+    else:
+        word = str(rng.choice(["NORTH", "BLOOM", "WAVES", "CLUB 78", "HELLO"]))
+        font = ImageFont.load_default(size=118)
+        box = draw.textbbox((0, 0), word, font=font)
+        draw.text((256 - (box[0] + box[2]) / 2, 180), word, font=font, fill=first)
+        draw.rectangle((70, 330, 442, 348), fill=second)
+    return np.asarray(image, np.float32) / 255
+
+
+def table(seed: int, smooth: float) -> np.ndarray:
+    """[256,256] tileable noise with mean 0 and standard deviation 1."""
+    values = gaussian_filter(np.random.default_rng(seed).normal(size=(256, 256)), smooth, mode="wrap")
+    return (values - values.mean()) / values.std()
+
+
+def noise(place: Place, seed: int, cell_cm: float, smooth: float = 1.0) -> np.ndarray:
+    """[N] smooth random values over the cloth, standard deviation 1, one table cell per `cell_cm`."""
+    where = np.stack([place.up / cell_cm + 37 * place.panel, place.across / cell_cm + 91 * place.panel])
+    return map_coordinates(table(seed, smooth), where, order=1, mode="grid-wrap")
+
+
+def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """[N,3] from first (0) to second (1)."""
+    return first + (second - first) * share[:, None]
+
+
+def band(x: np.ndarray, width: float, soft: float = 0.05) -> np.ndarray:
+    """1 in the first `width` share of each unit period, soft-edged."""
+    phase = np.abs((x % 1.0) - 0.5)
+    return np.clip((phase - (0.5 - width / 2)) / soft + 0.5, 0, 1)
+
+
+def flowers(fabric: Fabric, place: Place, cell: float, salt: int, petals: int) -> tuple[np.ndarray, np.ndarray]:
+    """[N] petals 0..1 and [N] hearts 0..1 of one flower per cell, each with its own place, size and turn."""
+    row = np.floor(place.up / cell + 0.37 * salt).astype(int)
+    column = np.floor(place.across / cell + 0.5 * (row % 2) + 0.61 * salt).astype(int)
+    key = ((row * 73 + column * 151 + place.panel * 31 + salt * 7 + fabric.seed) % 4096).astype(int)
+    random = np.random.default_rng([fabric.seed, salt]).uniform(size=(4096, 4))[key]
+    x = place.across / cell + 0.5 * (row % 2) + 0.61 * salt - column - 0.5 - 0.22 * (random[:, 0] - 0.5)
+    y = place.up / cell + 0.37 * salt - row - 0.5 - 0.22 * (random[:, 1] - 0.5)
+    radius, angle = np.hypot(x, y), np.arctan2(y, x) + 6.28 * random[:, 2]
+    size = 0.22 + 0.14 * random[:, 3]
+    outline = size * (0.72 + 0.28 * np.cos(petals * angle))
+    soft = 0.035
+    return np.clip((outline - radius) / soft + 0.5, 0, 1), np.clip((size * 0.28 - radius) / soft + 0.5, 0, 1)
+
+
+def woven(fabric: Fabric, place: Place) -> np.ndarray:
+    """[N,3] the cloth without collar, print and label."""
+    base, second, third, size = fabric.base, fabric.second, fabric.third, fabric.scale_cm
+    plain = np.broadcast_to(base, (len(place.up), 3))
+    if fabric.kind == "stripes":
+        return mix(plain, second, band(place.up / size, 0.5))
+    if fabric.kind == "pinstripes":
+        return mix(plain, second, 0.7 * band(place.across / (size * 0.5), 0.08))
+    if fabric.kind == "check":
+        a, b = band(place.across / size, 0.5), band(place.up / size, 0.5)
+        line = np.maximum(band(place.across / size + 0.25, 0.06), band(place.up / size + 0.25, 0.06))
+        return mix(mix(plain, second, 0.38 * (a + b)), third, 0.7 * line)
+    if fabric.kind == "dots":
+        row = np.floor(place.up / size)
+        x = (place.across / size + 0.5 * (row % 2)) % 1 - 0.5
+        return mix(plain, second, np.clip((0.2 - np.hypot(x, place.up / size - row - 0.5)) / 0.03 + 0.5, 0, 1))
+    if fabric.kind == "floral":
+        leaf, _ = flowers(fabric, place, size * 0.8, 1, 2)
+        petal, heart = flowers(fabric, place, size * 1.5, 0, 5)
+        return mix(mix(mix(plain, second * 0.5 + np.array([0.1, 0.25, 0.1]), leaf), second, petal), third, heart)
+    if fabric.kind == "knit":
+        rib = np.abs(np.sin(place.across * np.pi / 0.55))
+        return plain * (0.82 + 0.18 * rib)[:, None]
+    if fabric.kind == "denim":
+        twill = 0.035 * np.sin((place.across + place.up) * 2 * np.pi / 0.22) + 0.05 * noise(place, 3, 0.12)
+        worn = np.exp(-(((np.abs(place.across) - 10) / 7) ** 2)) * np.clip(0.18 + 0.05 * noise(place, 4, 2.0), 0, 1)
+        return np.clip(mix(plain, np.array([0.85, 0.89, 0.95]), worn) + twill[:, None], 0, 1)
+    if fabric.kind == "melange":
+        return np.clip(plain * (1 + 0.06 * noise(place, 5, 0.1))[:, None], 0, 1)
+    return plain
+
+
+def colour(fabric: Fabric, place: Place) -> np.ndarray:
+    """[N,3] sRGB in 0..1 of the cloth at N places, unlit: weave, print, collar, cuffs, seams and label."""
+    rgb = woven(fabric, place) * (1 + 0.012 * noise(place, 6, 0.15))[:, None]
+    outside = ~place.inside
+    if fabric.chest is not None:
+        h, w = fabric.chest.shape[:2]
+        where = [(0.5 - (place.up - fabric.chest_up) / fabric.chest_cm) * h, (0.5 + place.across / fabric.chest_cm) * w]
+        layer = [map_coordinates(fabric.chest[..., c], where, order=1, cval=0.0) for c in range(4)]
+        rgb = mix(rgb, np.stack(layer[:3], 1), layer[3] * (outside & (place.panel == 0)))
+    if fabric.trim is not None:
+        limb_end = (place.edge_cm < 2.2) & (place.panel > 1)
+        rgb = np.where(((place.neck_cm < 2.0) | limb_end)[:, None], fabric.trim, rgb)
+    seam = np.maximum(line(place.neck_cm, 2.0), line(place.edge_cm, 2.2))
+    rgb = rgb * (1 - 0.16 * seam * outside)[:, None]
+    rgb = np.where(place.inside[:, None], 0.9 * rgb + 0.02, rgb)
+    if fabric.label:
+        tag = place.inside & (place.panel == 1) & (np.abs(place.across) < 2.3)
+        tag &= (place.neck_cm > 0.5) & (place.neck_cm < 2.6)
+        ink = (np.abs(place.neck_cm - 1.5) < 0.3) & (np.abs(place.across) < 1.6) & ((place.across * 2.3) % 1 < 0.7)
+        dark = fabric.base.mean() > 0.45
+        rgb = np.where(tag[:, None], 0.08 if dark else 0.93, rgb)
+        rgb = np.where((tag & ink)[:, None], 0.85 if dark else 0.15, rgb)
+    return np.clip(rgb, 0, 1)
+
+
+def line(distance_cm: np.ndarray, at_cm: float) -> np.ndarray:
+    """[N] 1 on a stitched line `at_cm` from an edge, fading over a millimetre."""
+    return np.clip(1 - np.abs(distance_cm - at_cm) / 0.14, 0, 1)
