@@ -94,7 +94,8 @@ def visible(points: np.ndarray | torch.Tensor, camera: Camera, depth: torch.Tens
     `depth` is `rasterize`'s for the same camera at any supersample. A point over empty pixels is visible.
     """
     height, width = depth.shape
-    pixels, point_depth = project(camera, _array(points, np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pixels, point_depth = project(camera, _array(points, np.float64))
     pixels = torch.as_tensor(pixels * (width / camera.hw[1]), dtype=torch.float32, device=depth.device)
     point_depth = torch.as_tensor(point_depth, dtype=torch.float32, device=depth.device)
     x, y = pixels.unbind(-1)

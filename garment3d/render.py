@@ -77,7 +77,7 @@ def render(
 
 def upload(mesh: trimesh.Trimesh, device: str | torch.device = "cpu") -> Model:
     """The Model of a mesh, to be drawn from many cameras without sending it again."""
-    vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+    vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     edges = np.concatenate([faces[:, :2], faces[:, 1:]])
     graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(len(vertices), len(vertices)))
     component = connected_components(graph, directed=False)[1]
@@ -86,7 +86,7 @@ def upload(mesh: trimesh.Trimesh, device: str | torch.device = "cpu") -> Model:
     def tensor(array: np.ndarray, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         return torch.tensor(array, dtype=dtype, device=device)
 
-    sheet = tensor(component[faces[:, 0]] if len(faces) else np.zeros(0), torch.int64)
+    sheet = tensor(component[faces[:, 0]], torch.int64)
     return Model(
         vertices, faces, sheet, tensor(_normals(vertices, faces)), uv, texture, tensor(_corner_colors(mesh, faces))
     )

@@ -13,8 +13,8 @@ from ..errors import MaskError, PhotoError, UnclearGarment
 
 PLAIN = 0.03
 """How far a border may stray from its median colour and still be one plain background (sRGB, 0..1)."""
-SOLID = 0.08
-"""A pixel this far from the background is all garment."""
+APART = 0.04
+"""A pixel this far from the background's colour is garment, or a mixture with it."""
 
 
 def views_from_images(images: torch.Tensor, orbit: Orbit, masks: torch.Tensor | None = None) -> Views:
@@ -76,9 +76,20 @@ def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:
             f"The view at {azimuth_deg:g}° has no plain background; give masks or pictures with alpha."
         )
     apart = np.abs(pixels - color).max(2)
-    regions, _ = ndimage.label(apart < SOLID / 2)
+    regions, _ = ndimage.label(apart < APART)
     edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
-    background = np.isin(regions, np.unique(edge[edge > 0]))
-    rim = background & ndimage.binary_dilation(~background)
-    soft = np.where(background, np.where(rim, apart / SOLID, 0), 1)
-    return torch.as_tensor(soft, dtype=torch.float32, device=rgb.device)
+    garment = ~np.isin(regions, np.unique(edge[edge > 0]))
+    return torch.as_tensor(_feathered(garment, pixels, color), dtype=torch.float32, device=rgb.device)
+
+
+def _feathered(garment: np.ndarray, pixels: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """[H,W] soft mask whose rim is the share of the nearest solid colour in its mixture with the background."""
+    core = ndimage.binary_erosion(garment, iterations=2)
+    rim = ndimage.binary_dilation(garment) & ~ndimage.binary_erosion(garment)
+    if not core.any():
+        return garment.astype(np.float32)
+    nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
+    toward = pixels[tuple(nearest)] - color
+    length = (toward**2).sum(2)
+    share = ((pixels - color) * toward).sum(2) / np.maximum(length, (2 * APART) ** 2)
+    return np.where(rim & (length > (2 * APART) ** 2), np.clip(share, 0, 1), garment)
