@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import trimesh
+from trimesh.visual import TextureVisuals
 
 from ...data import Camera
 from ...errors import MeshError
@@ -46,12 +47,17 @@ def unwrap(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     if not len(faces) or not np.isfinite(vertices).all():
         raise MeshError(f"A mesh of {len(vertices)} vertices and {len(faces)} faces can't be unwrapped.")
-    points, weld = np.unique(vertices, axis=0, return_inverse=True)
-    welded = weld.reshape(-1)[faces]
-    islands = _panels(points, welded)
+    points, joined = welded(vertices, faces)
+    islands = _panels(points, joined)
     if islands is None:
         return _xatlas(vertices, faces)
-    return _cut_open(points, welded, islands, _packed(islands))
+    return _cut_open(points, joined, islands, _packed(islands))
+
+
+def welded(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[P,3] distinct positions and [F,3] faces over them."""
+    points, place = np.unique(vertices, axis=0, return_inverse=True)
+    return points, place.reshape(-1)[faces]
 
 
 def overlap(uv: np.ndarray, faces: np.ndarray) -> float:
@@ -179,4 +185,4 @@ def _xatlas(vertices: np.ndarray, faces: np.ndarray) -> trimesh.Trimesh:
 
 
 def _with_uv(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> trimesh.Trimesh:
-    return trimesh.Trimesh(vertices, faces, visual=trimesh.visual.TextureVisuals(uv=uv), process=False)
+    return trimesh.Trimesh(vertices, faces, visual=TextureVisuals(uv=uv), process=False)

@@ -1,0 +1,120 @@
+"""The photo as a flat field of cloth in canonical units: where it may be trusted, and colours at any place of it.
+
+A place near or beyond the mask's edge is answered from inside the garment, so background can't reach the texture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter, zoom
+
+from ...camera import mask_box, photo_camera
+from ...data import Camera
+
+INSET_PX, INSET = 2.5, 0.0035
+"""How far inside the mask's edge the photo is trusted: at least so many of its pixels and so much of its length."""
+FIELD_PX = 800
+"""Longest side of the distance field."""
+MARGIN = 0.04
+"""How far the field reaches beyond the mask's box, in canonical units."""
+REACH = 0.08
+"""Cloth is looked for at most this deep inside the edge."""
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """How far inside the garment a place is, and which way is further in."""
+
+    values: torch.Tensor
+    """[4,h,w] float32 in canonical units: signed distance to the trusted rim (negative beyond it), inward x and y,
+    and how deep the cloth is nearby."""
+    camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """The photo cut to the garment, at most as fine as the atlas can hold."""
+
+    rgb: torch.Tensor
+    """[3,H,W] float32 in 0..255."""
+    camera: Camera
+    field: Field
+    inset: float
+    """Canonical distance from the mask's edge to the trusted rim."""
+    half_extent: tuple[float, float]
+    """Half the width and height of the mask's box in canonical units."""
+
+
+def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: Camera | None = None) -> Plate:
+    """The Plate of a [H,W,3] uint8 photo and its [H,W] mask; `camera` defaults to the mask's own `photo_camera`."""
+    camera = photo_camera(soft) if camera is None else camera
+    inset = max(INSET_PX / camera.focal_px, INSET)
+    x0, y0, x1, y1 = _crop(soft, 4 + round(4 / max(texels_per_unit / camera.focal_px, 0.1)))
+    scale = min(1.0, texels_per_unit / camera.focal_px)
+    hw = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
+    crop = Image.fromarray(rgb[y0:y1, x0:x1])
+    if hw != (y1 - y0, x1 - x0):
+        crop = crop.resize(hw[::-1], Image.Resampling.LANCZOS)
+    scaled = _moved(camera, x0, y0, hw[0] / (y1 - y0), hw)
+    pixels = torch.from_numpy(np.asarray(crop, np.float32).transpose(2, 0, 1).copy())
+    box = np.array(mask_box(soft)) / camera.focal_px
+    half = float(box[2] - box[0]) / 2, float(box[3] - box[1]) / 2
+    return Plate(pixels, scaled, _field(soft, camera, inset), inset, half)
+
+
+def grid(camera: Camera, xy: torch.Tensor) -> torch.Tensor:
+    """[1,1,N,2] for `grid_sample(align_corners=False)` at canonical [N,2] places, of an orthographic front camera."""
+    height, width = camera.hw
+    scale = torch.tensor([2 * camera.focal_px / width, -2 * camera.focal_px / height], dtype=xy.dtype, device=xy.device)
+    shift = torch.tensor(
+        [2 * camera.center_px[0] / width - 1, 2 * camera.center_px[1] / height - 1], dtype=xy.dtype, device=xy.device
+    )
+    return (xy * scale + shift)[None, None]
+
+
+def sample(values: torch.Tensor, camera: Camera, xy: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
+    """[C,N] of [C,h,w] at canonical [N,2] places, the border's values beyond it."""
+    where = grid(camera, xy)
+    return torch.nn.functional.grid_sample(values[None], where, mode=mode, padding_mode="border", align_corners=False)[
+        0, :, 0
+    ]
+
+
+def _crop(soft: np.ndarray, margin: int) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = mask_box(soft)
+    return max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, soft.shape[1]), min(y1 + margin, soft.shape[0])
+
+
+def _moved(camera: Camera, x0: float, y0: float, scale: float, hw: tuple[int, int]) -> Camera:
+    """The camera of a crop at (x0, y0), enlarged."""
+    center = ((camera.center_px[0] - x0) * scale, (camera.center_px[1] - y0) * scale)
+    return replace(camera, focal_px=camera.focal_px * scale, center_px=center, hw=hw)
+
+
+def _field(soft: np.ndarray, camera: Camera, inset: float) -> Field:
+    x0, y0, x1, y1 = mask_box(soft)
+    step = max(1, -(-max(x1 - x0, y1 - y0) // FIELD_PX))
+    pad = int(np.ceil(MARGIN * camera.focal_px / step)) * step
+    crop = np.pad(soft[y0:y1, x0:x1], pad)
+    crop = crop[: crop.shape[0] // step * step, : crop.shape[1] // step * step]
+    small = crop.reshape(crop.shape[0] // step, step, -1, step).mean((1, 3))
+    solid = small >= 0.5
+    distance = distance_transform_edt(solid) - distance_transform_edt(~solid)
+    # Half a pixel between the two transforms, and the staircase smoothed, so that the gradient is a direction.
+    distance = gaussian_filter(distance - 0.5 * np.sign(distance), 1.0).astype(np.float32) * step / camera.focal_px
+    rows, cols = np.gradient(gaussian_filter(distance, 1.5))
+    length = np.maximum(np.hypot(rows, cols), 1e-9)
+    depth = _depth_nearby(distance, REACH * camera.focal_px / step)
+    values = np.stack([distance - inset, cols / length, -rows / length, depth - inset]).astype(np.float32)
+    return Field(torch.from_numpy(values), _moved(camera, x0 - pad, y0 - pad, 1 / step, small.shape))
+
+
+def _depth_nearby(distance: np.ndarray, radius_px: float) -> np.ndarray:
+    """The largest distance within a radius, at a quarter of the resolution."""
+    quarter = maximum_filter(distance[::4, ::4], 2 * max(round(radius_px / 4), 1) + 1)
+    quarter = gaussian_filter(quarter, 1.0)
+    return zoom(quarter, np.array(distance.shape) / quarter.shape, order=1, grid_mode=True, mode="nearest")
