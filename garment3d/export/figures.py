@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..camera import photo_camera
+from ..metrics import MeshChecks, mask_iou, mesh_checks, psnr
+from ..render import render
 from .parts import Parts, parts
 
 if TYPE_CHECKING:
@@ -18,20 +20,6 @@ if TYPE_CHECKING:
 
 MEASURE_PX = 1600
 """Photos with a longer side are compared at this size: the figures change in the third digit, the time tenfold."""
-
-
-class Solidity(NamedTuple):
-    """How sound a mesh is after welding its vertices by position."""
-
-    triangles: int
-    vertices: int
-    components: int
-    boundary_loops: int
-    non_manifold_edges: int
-    """Edges of three or more faces."""
-    flipped_edges: int
-    """Edges whose two faces are wound against each other; 0 = every face looks outwards together."""
-    zero_area_faces: int
 
 
 class Likeness(NamedTuple):
@@ -57,7 +45,10 @@ class Detail(NamedTuple):
 class Figures(NamedTuple):
     """Everything measured on a result."""
 
-    solidity: Solidity
+    triangles: int
+    vertices: int
+    """Positions: UV islands repeat a vertex, which is not counted twice."""
+    checks: MeshChecks
     likeness: Likeness
     detail: Detail
     size_cm: tuple[float, float, float]
@@ -69,44 +60,19 @@ def figures(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, length_cm:
     solid = parts(mesh)
     extent = np.ptp(solid.vertices, axis=0)
     width, height, depth = (extent * length_cm / extent[1]).round(1).tolist()
-    return Figures(solidity(solid), likeness(mesh, rgb, soft), detail(solid, soft), (width, height, depth))
-
-
-def solidity(solid: Parts) -> Solidity:
-    """Counts on the welded mesh; a loop is a chain of edges that have one face only."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    faces, count = solid.welded_faces, len(solid.welded_vertices)
-    directed = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    keys, which, uses = np.unique(np.sort(directed, 1) @ np.array([count, 1]), return_inverse=True, return_counts=True)
-    ways = np.bincount(which, np.where(directed[:, 0] < directed[:, 1], 1, -1))
-    edges = np.stack([keys // count, keys % count], 1)
-
-    def islands(pairs: np.ndarray) -> int:
-        graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-        labels = connected_components(graph, directed=False)[1]
-        return len(np.unique(labels[pairs]))
-
-    corners = solid.welded_vertices[faces]
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-    return Solidity(
-        triangles=len(faces),
-        vertices=count,
-        components=islands(edges),
-        boundary_loops=islands(edges[uses == 1]),
-        non_manifold_edges=int((uses > 2).sum()),
-        flipped_edges=int(((uses == 2) & (ways != 0)).sum()),
-        zero_area_faces=int((areas <= 1e-12).sum()),
+    return Figures(
+        triangles=len(solid.faces),
+        vertices=len(solid.welded_vertices),
+        checks=mesh_checks(mesh),
+        likeness=likeness(mesh, rgb, soft),
+        detail=detail(solid, soft),
+        size_cm=(width, height, depth),
     )
 
 
 def likeness(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray) -> Likeness:
     """Silhouette IoU and front PSNR against [H,W,3] uint8 and its [H,W] mask, at MEASURE_PX at most."""
     from scipy.ndimage import binary_erosion
-
-    from ..metrics import mask_iou, psnr
-    from ..render import render
 
     step = -(-max(soft.shape) // MEASURE_PX)
     camera = photo_camera(soft)

@@ -51,6 +51,8 @@ def glb_bytes(
         tree["meshes"][0].pop("extras", None)
         tree["nodes"] = [{"name": "garment", "mesh": 0, "extras": extras}]
         tree["scenes"], tree["scene"] = [{"name": "garment", "nodes": [0]}], 0
+        if texture is not None:  # the padding after the picture is not part of it
+            tree["bufferViews"][tree["images"][0]["bufferView"]]["byteLength"] = len(texture)
         _state_targets(tree)
 
     scene = _mesh(solid).scene()
@@ -59,6 +61,7 @@ def glb_bytes(
 
 def _mesh(solid: Parts) -> trimesh.Trimesh:
     import trimesh
+    from trimesh.visual import TextureVisuals
     from trimesh.visual.material import PBRMaterial
 
     white = np.full(4, 255, np.uint8)
@@ -66,7 +69,7 @@ def _mesh(solid: Parts) -> trimesh.Trimesh:
         name="garment", doubleSided=True, metallicFactor=0.0, roughnessFactor=0.9, baseColorFactor=white
     )
     uv = solid.uv if solid.pixels is not None else None
-    visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    visual = TextureVisuals(uv=uv, material=material)
     if solid.colours is not None:
         visual.vertex_attributes["color"] = solid.colours
     return trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)

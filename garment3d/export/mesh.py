@@ -144,18 +144,21 @@ def _rows(keyword: str, values: np.ndarray, digits: int) -> list[str]:
 def _ply(solid: Parts) -> bytes:
     import trimesh
     from PIL import Image
+    from trimesh.exchange.ply import export_ply
+    from trimesh.visual.color import ColorVisuals, uv_to_interpolated_color
 
     mesh = trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, process=False)
     if solid.uv is not None and solid.pixels is not None:
         # PLY knows no texture: its vertices carry the picture's colours instead.
-        colours = trimesh.visual.color.uv_to_interpolated_color(solid.uv, Image.fromarray(solid.pixels))
-        mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=colours)
+        colours = uv_to_interpolated_color(solid.uv, Image.fromarray(solid.pixels))
+        mesh.visual = ColorVisuals(mesh, vertex_colors=colours)
     elif solid.colours is not None:
-        mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=solid.colours)
-    return trimesh.exchange.ply.export_ply(mesh, vertex_normal=True)
+        mesh.visual = ColorVisuals(mesh, vertex_colors=solid.colours)
+    return export_ply(mesh, vertex_normal=True)
 
 
 def _stl(solid: Parts) -> bytes:
     import trimesh
+    from trimesh.exchange.stl import export_stl
 
-    return trimesh.exchange.stl.export_stl(trimesh.Trimesh(solid.vertices, solid.faces, process=False))
+    return export_stl(trimesh.Trimesh(solid.vertices, solid.faces, process=False))

@@ -47,7 +47,7 @@ def report_html(report: Report, pictures: Pictures) -> str:
     total = sum(report.seconds.values())
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(Path(report.photo).stem),
-        lead=escape(f"{_class_name(report.garment_class)}, {size} cm, {report.figures.solidity.triangles:,} triangles"),
+        lead=escape(f"{_class_name(report.garment_class)}, {size} cm, {report.figures.triangles:,} triangles"),
         warnings=_warnings(report.warnings),
         viewer=escape(pictures.viewer),
         photo=_photo(pictures.rgb),
@@ -69,9 +69,9 @@ def _class_name(garment_class: str) -> str:
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:
-    solidity, likeness, detail, _ = report.figures
+    figures, likeness, detail = report.figures, report.figures.likeness, report.figures.detail
     limit = {"photo": "the photo's own", "atlas": "limited by the atlas", "none": "no texture"}[detail.limit]
-    faults = solidity.non_manifold_edges + solidity.flipped_edges + solidity.zero_area_faces
+    faults = sum(figures.checks) - figures.checks.components - figures.checks.boundary_loops
     mask = report.engines.mask
     if report.mask_confidence is not None:
         mask += f", confidence {report.mask_confidence:.2f}"
@@ -80,10 +80,10 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("Front against the photo", f"{likeness.front_psnr_db:.1f} dB PSNR"),
         ("Front detail", f"{limit}, {detail.texels_per_photo_px:.2f} texels per pixel"),
         ("Texture", f"{detail.texture_px} × {detail.texture_px} px"),
-        ("Triangles, vertices", f"{solidity.triangles:,}, {solidity.vertices:,}"),
-        ("Pieces of cloth", str(solidity.components)),
-        ("Openings", f"{', '.join(o.name for o in report.openings)} ({solidity.boundary_loops} loops)"),
-        ("Faulty edges and faces", str(faults)),
+        ("Triangles, vertices", f"{figures.triangles:,}, {figures.vertices:,}"),
+        ("Pieces of cloth", str(figures.checks.components)),
+        ("Openings", f"{', '.join(o.name for o in report.openings)} ({figures.checks.boundary_loops} loops)"),
+        ("Faulty edges, vertices, faces", str(faults)),
         ("Length", f"{report.length_cm:g} cm"),
         ("Mask", mask),
     ]
@@ -111,9 +111,7 @@ def _view(rgba: np.ndarray, azimuth_deg: float) -> str:
     image.thumbnail((VIEW_PX, VIEW_PX), Image.Resampling.BOX)
     label = f"{azimuth_deg:g}°"
     source = _uri(_saved(image, "WEBP", quality=82, method=1), "image/webp")
-    return (
-        f'<figure class="card"><img alt="View from {label}" src="{source}"><figcaption>{label}</figcaption></figure>'
-    )
+    return f'<figure class="card"><img alt="View from {label}" src="{source}"><figcaption>{label}</figcaption></figure>'
 
 
 def _photo(rgb: np.ndarray) -> str:
@@ -133,9 +131,9 @@ def _overlay(rgb: np.ndarray, soft: np.ndarray, openings: Sequence[Opening]) -> 
     scale = image.width / soft.shape[1]
     unit = max(image.size) / 100
     labels = [
-        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{1.1 * unit:.1f}" stroke-width="{0.35 * unit:.1f}"/>'
-        f'<text class="tag" x="{x:.1f}" y="{y - 2 * unit:.1f}" text-anchor="middle" font-size="{4 * unit:.1f}" '
-        f'stroke-width="{0.9 * unit:.1f}">{escape(o.name)}</text>'
+        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * unit:.1f}" stroke-width="{0.4 * unit:.1f}"/>'
+        f'<text class="tag" x="{x:.1f}" y="{y - 2.4 * unit:.1f}" text-anchor="middle" font-size="{5.2 * unit:.1f}" '
+        f'stroke-width="{unit:.1f}">{escape(o.name)}</text>'
         for o, (x, y) in zip(openings, centers * scale, strict=True)
     ]
     return _svg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "".join(labels))
@@ -145,7 +143,7 @@ def _rim(solid: np.ndarray) -> np.ndarray:
     """Two pixels along the inner edge of a mask."""
     from scipy.ndimage import binary_erosion
 
-    return solid & ~binary_erosion(solid, iterations=2)
+    return solid & np.logical_not(binary_erosion(solid, iterations=2))
 
 
 def _small(rgb: np.ndarray) -> Image.Image:

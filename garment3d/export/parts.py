@@ -71,17 +71,25 @@ def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.
 
 
 def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """[N,3] unit normals, each face weighted by its area; +Z at a vertex of no face or of zero-area faces only."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    crossed = np.cross(b - a, c - a)
-    summed = np.zeros_like(vertices)
-    for i in range(3):
-        for axis in range(3):
-            summed[:, axis] += np.bincount(faces[:, i], crossed[:, axis], len(vertices))
-    length = np.linalg.norm(summed, axis=1, keepdims=True)
-    lost = length[:, 0] <= 1e-20
-    summed[lost], length[lost] = (0.0, 0.0, 1.0), 1.0
-    return summed / length
+    """[N,3] unit normals, each face weighted by its angle there; +Z at a vertex of no face or of zero-area faces only.
+
+    Source: Thürmer and Wüthrich, Computing vertex normals from polygonal facets, JGT 1998.
+    """
+    corners = vertices[faces]
+    ahead = _unit(np.roll(corners, -1, 1) - corners)
+    back = _unit(np.roll(corners, 1, 1) - corners)
+    angle = np.arccos(np.clip((ahead * back).sum(-1), -1, 1))
+    own = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    weighted = (own[:, None] * angle[..., None]).reshape(-1, 3)
+    summed = np.stack([np.bincount(faces.ravel(), weighted[:, i], len(vertices)) for i in range(3)], 1)
+    normals = _unit(summed)
+    normals[(np.abs(summed) < 1e-9).all(1)] = (0.0, 0.0, 1.0)
+    return normals
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """The same directions at length 1; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-30)
 
 
 def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -89,8 +97,8 @@ def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | Non
     visual = mesh.visual
     uv = getattr(visual, "uv", None)
     if uv is None:
-        coloured = visual is not None and visual.kind in ("vertex", "face")
-        return None, None, np.asarray(visual.vertex_colors) if coloured else None
+        coloured = getattr(visual, "kind", None) in ("vertex", "face")
+        return None, None, np.asarray(getattr(visual, "vertex_colors", None)) if coloured else None
     material = getattr(visual, "material", None)
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     uv = np.asarray(uv, float)[:, :2]

@@ -11,10 +11,11 @@ Keys of report.json; every key is always there, null where it says so:
                       views (rendered)
     mask_confidence   0..1, of the quick mask; null where a mask was given
     openings          a list of {name, anchor}: anchor is [x, y, z] in the canonical frame of cameras.json
-    figures           triangles, vertices, components, boundary_loops, non_manifold_edges, flipped_edges,
-                      zero_area_faces (all after welding by position); silhouette_iou, front_psnr_db (null if the
-                      pictures are identical or nothing can be compared); texture_px, texels_per_photo_px,
-                      texture_limit: "photo" or "atlas", whichever limits the front's detail
+    figures           triangles, vertices; components, boundary_loops, non_manifold_edges, non_manifold_vertices,
+                      degenerate_faces, inverted_faces, inside_out (all after welding by position);
+                      silhouette_iou, front_psnr_db (null if the pictures are identical or nothing can be compared);
+                      texture_px, texels_per_photo_px, texture_limit: "photo" or "atlas", whichever limits the
+                      front's detail, or "none" without texture
     seconds           one number per stage in the order they ran, and total
     files             names of all files beside the report
     warnings          sentences for the person; empty when all went well
@@ -61,19 +62,21 @@ class Report(NamedTuple):
 
 def report_json(report: Report) -> str:
     """The text of report.json, with the keys listed above."""
-    solidity, likeness, detail, size_cm = report.figures
+    figures, likeness, detail = report.figures, report.figures.likeness, report.figures.detail
     seconds = {stage: round(spent, 3) for stage, spent in report.seconds.items()}
     whole = {
         "generator": f"Garment3D {__version__}",
         "photo": {"file": report.photo, "size_wh": [report.photo_hw[1], report.photo_hw[0]]},
         "garment_class": report.garment_class,
         "length_cm": report.length_cm,
-        "size_cm": list(size_cm),
+        "size_cm": list(figures.size_cm),
         "engines": report.engines._asdict(),
         "mask_confidence": None if report.mask_confidence is None else round(report.mask_confidence, 4),
         "openings": [{"name": o.name, "anchor": [round(float(v), 6) for v in o.anchor]} for o in report.openings],
         "figures": {
-            **solidity._asdict(),
+            "triangles": figures.triangles,
+            "vertices": figures.vertices,
+            **figures.checks._asdict(),
             "silhouette_iou": _number(likeness.silhouette_iou, 5),
             "front_psnr_db": _number(likeness.front_psnr_db, 2),
             "texture_px": detail.texture_px,

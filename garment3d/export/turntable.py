@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SaveError
 from ..images import replacing
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
 
 def save_mp4(path: str | Path, frames: Iterable[np.ndarray], fps: int = 24) -> None:
@@ -36,7 +41,7 @@ def save_mp4(path: str | Path, frames: Iterable[np.ndarray], fps: int = 24) -> N
         film.mux(stream.encode())
 
 
-def _stream(film, fps: int, hw: tuple[int, int]):  # noqa: ANN001, ANN202
+def _stream(film: OutputContainer, fps: int, hw: tuple[int, int]) -> VideoStream:
     import av
 
     name = "libx264" if "libx264" in av.codecs_available else "mpeg4"

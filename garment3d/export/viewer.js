@@ -1,11 +1,12 @@
 // Runs after trimesh's viewer page and dresses it: colours as in the photo, soft light, a framed garment that turns
 // by itself until somebody takes it. The names camera, controls, renderer, scene and tracklight are the page's own.
-(function dress() {
-  if (typeof controls === "undefined" || !controls) return void setTimeout(dress, 30);
-
+function dress() {
   const garment = scene.children.find((child) => child.isGroup);
   const night = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const box = new THREE.Box3().setFromObject(garment);
+  const size = box.getSize(new THREE.Vector3());
+  const middle = box.getCenter(new THREE.Vector3());
   let turning = !still;
 
   renderer.outputEncoding = THREE.sRGBEncoding;
@@ -23,7 +24,6 @@
   }
 
   function frame() {
-    const size = new THREE.Box3().setFromObject(garment).getSize(new THREE.Vector3());
     const half = Math.tan((camera.fov * Math.PI) / 360);
     const width = Math.hypot(size.x, size.z);
     const distance = 1.12 * Math.max(size.y / 2 / half, width / 2 / (half * camera.aspect)) + size.z / 2;
@@ -39,7 +39,6 @@
     render();
   }
 
-  const middle = new THREE.Box3().setFromObject(garment).getCenter(new THREE.Vector3());
   garment.children.forEach((child) => child.position.sub(middle));
   garment.rotation.y = -0.4;
   Object.assign(controls, { rotateSpeed: 2.4, staticMoving: false, dynamicDampingFactor: 0.14, noZoom: true });
@@ -51,6 +50,7 @@
   renderer.domElement.addEventListener("dblclick", () => ((garment.rotation.y = 0), frame()));
   frame();
   paint();
+  document.documentElement.dataset.triangles = renderer.info.render.triangles;
 
   let before = performance.now();
   (function turn(now) {
@@ -61,4 +61,15 @@
     before = now;
     requestAnimationFrame(turn);
   })(before);
-})();
+}
+
+// The page's last act after loading is to fit itself to the window: that is when there is something to dress.
+if (controls) dress();
+else {
+  const fit = onWindowResize;
+  onWindowResize = () => {
+    onWindowResize = fit;
+    fit();
+    dress();
+  };
+}

@@ -24,11 +24,13 @@ def viewer_html(solid: Parts) -> str:
     """
     import trimesh
     from trimesh.viewer.notebook import scene_to_html
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
 
-    material = trimesh.visual.material.PBRMaterial(doubleSided=True, metallicFactor=0.0, roughnessFactor=0.9)
+    material = PBRMaterial(doubleSided=True, metallicFactor=0.0, roughnessFactor=0.9)
     if solid.pixels is not None:
         material.baseColorTexture = _small_jpeg(solid.pixels)
-    visual = trimesh.visual.TextureVisuals(uv=solid.uv, material=material)
+    visual = TextureVisuals(uv=solid.uv, material=material)
     if solid.colours is not None:
         visual.vertex_attributes["color"] = solid.colours
     mesh = trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)

@@ -1,0 +1,284 @@
+"""The command line: `python -m garment3d photo.jpg` makes a folder of everything from a photo of a garment.
+
+Errors are one sentence each on stderr; heavy libraries are imported after the arguments are understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from . import __version__
+from .errors import GarmentError, MaskError, PhotoError
+
+if TYPE_CHECKING:
+    from .export.report import Report
+    from .pipeline import Settings
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+MASK_NAMES = ("{}.mask.png", "{}_mask.png", "{}.png", "{}.jpg", "{}.webp")
+FORMATS = ("glb", "obj", "ply", "stl")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo, where its results go, and how they are made."""
+
+    photo: Path
+    folder: Path
+    settings: Settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status: 0 if every photo succeeded, 1 if one failed, 2 for wrong arguments, 130 if stopped."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _run_all(arguments)
+    except KeyboardInterrupt:
+        print("Stopped; what was finished is kept.", file=sys.stderr)
+        return 130
+
+
+def _run_all(arguments: argparse.Namespace) -> int:
+    photos, failed = _photos(arguments.photos, arguments.debug)
+    try:
+        _check(arguments, photos)
+    except GarmentError as error:
+        return _fail(error, arguments.debug)
+    from .export.folder import unique_names
+
+    names = unique_names([photo.stem for photo in photos])
+    for photo, name in zip(photos, names, strict=True):
+        try:
+            _run_one(Job(photo, arguments.output / name, _settings(arguments, photo)), arguments)
+        except GarmentError as error:
+            failed += _fail(error, arguments.debug, photo)
+        except Exception as error:  # the next photo may still succeed
+            failed += _fail(error, arguments.debug, photo)
+    return 1 if failed or not photos else 0
+
+
+def _run_one(job: Job, arguments: argparse.Namespace) -> None:
+    from .export.result import save
+    from .pipeline import run
+
+    with _Bar(job.photo.name) as tell:
+        result = run(job.photo, job.settings, tell)
+        report = save(result, job.folder, arguments.formats, arguments.turntable, job.settings.device, tell)
+    _tell(report, job.folder)
+
+
+def _tell(report: Report, folder: Path) -> None:
+    names = ", ".join(opening.name for opening in report.openings)
+    spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
+    print(f"{report.photo}: {report.garment_class}, {report.figures.triangles} triangles, open at {names or 'nothing'}")
+    print(f"  seconds: {spent}; total {sum(report.seconds.values()):.1f}")
+    for warning in report.warnings:
+        print(f"  warning: {warning}")
+    print(f"  {folder / 'report.html'}")
+
+
+def _fail(error: Exception, debug: bool, photo: Path | None = None) -> int:
+    """Prints one sentence, or with `debug` the traceback too, and counts as one failure."""
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    if not isinstance(error, GarmentError):
+        text = f"something unforeseen went wrong ({type(error).__name__}: {text}); --debug shows where."
+    elif photo is not None and photo.name in text:
+        photo = None
+    print(f"garment3d: {f'{photo}: ' if photo else ''}{text}", file=sys.stderr)
+    return 1
+
+
+def _photos(given: Sequence[Path], debug: bool) -> tuple[list[Path], int]:
+    """The photos of files and folders, in order, and how many of the folders hold none."""
+    photos: list[Path] = []
+    failed = 0
+    for path in given:
+        if not path.is_dir():
+            photos.append(path)
+            continue
+        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file()]
+        inside = [p for p in inside if not p.stem.lower().endswith((".mask", "_mask")) and not p.name.startswith(".")]
+        if not inside:
+            failed += _fail(PhotoError(f"The folder {path} holds no photos ({', '.join(PHOTO_SUFFIXES)})."), debug)
+        photos += inside
+    return photos, failed
+
+
+def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
+    """Raises GarmentError for arguments that can't be meant, before anything is done."""
+    for name in ("mask", "back"):
+        path = getattr(arguments, name)
+        if path is not None and not path.exists():
+            raise MaskError(f"--{name} {path} does not exist.")
+        if path is not None and path.is_file() and len(photos) > 1:
+            ways = "give a folder of masks" if name == "mask" else "run each photo by itself"
+            raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
+    if arguments.device != "cpu":
+        import torch
+
+        try:
+            torch.zeros(1, device=arguments.device)
+        except (RuntimeError, AssertionError) as error:
+            raise GarmentError(f"--device {arguments.device} can't be used here; take --device cpu.") from error
+
+
+def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
+    from .pipeline import Settings
+
+    settings = Settings(
+        mask=arguments.mask,
+        box=arguments.box,
+        back=arguments.back,
+        step_deg=arguments.step,
+        elevation_deg=arguments.elevation,
+        view_px=arguments.view_size,
+        texture_px=arguments.texture_size,
+        triangles=arguments.triangles,
+        length_cm=arguments.length_cm,
+        device=arguments.device,
+    )
+    if arguments.mask is not None and arguments.mask.is_dir():
+        settings = replace(settings, mask=_mask_in(arguments.mask, photo))
+    return settings
+
+
+def _mask_in(folder: Path, photo: Path) -> Path:
+    tried = [folder / name.format(photo.stem) for name in MASK_NAMES]
+    found = next((path for path in tried if path.is_file() and path.resolve() != photo.resolve()), None)
+    if found is None:
+        raise MaskError(
+            f"{folder} holds no mask for {photo.name}: it would be named {tried[0].name} or {tried[2].name}."
+        )
+    return found
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere; gives a `Progress`."""
+
+    STAGES = ("read", "mask", "shell", "texture", "views", "check", "save", "turntable", "report")
+
+    def __init__(self, name: str) -> None:
+        from tqdm import tqdm
+
+        form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+        self._bar = tqdm(total=len(self.STAGES), desc=name, bar_format=form, disable=None, leave=False)
+
+    def __enter__(self) -> Callable[[str, float], None]:
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def _tell(self, stage: str, fraction: float) -> None:
+        self._bar.set_postfix_str(stage, refresh=False)
+        self._bar.n = self.STAGES.index(stage) + fraction
+        self._bar.refresh()
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, without the usage that hides it."""
+        self.exit(2, f"garment3d: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m garment3d",
+        description="Turns a front photo of a garment into a textured, open 3D garment with views all around it.",
+        epilog="Each photo gets its own folder; photos of the same name get -2, -3, … A second run replaces the first.",
+    )
+    add = parser.add_argument
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="photo of a garment, or a folder of them")
+    add("-o", "--output", type=Path, default=Path("garment3d_out"), metavar="DIR", help="default garment3d_out")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="white garment on black; in a folder <photo>.mask.png",
+    )
+    add("--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels around the garment, where it can't be found without")
+    add("--back", type=Path, metavar="FILE", help="photo of the garment's back, for its texture")
+    add("--step", type=_between(1, 360), default=20.0, metavar="DEG", help="between the views; default 20")
+    add(
+        "--elevation",
+        type=_between(-80, 80),
+        default=0.0,
+        metavar="DEG",
+        help="of the views, from above; default 0",
+    )
+    add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a view; default 512")
+    add("--texture-size", type=_whole(128, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
+    add("--length-cm", type=_between(1, 1000), metavar="N", help="top to bottom; default: usual for the class")
+    add("--triangles", type=_whole(200, 1_000_000), default=20_000, metavar="N", help="about so many; default 20000")
+    add(
+        "--format",
+        type=_formats,
+        default=FORMATS[:2],
+        dest="formats",
+        metavar="LIST",
+        help="of glb,obj,ply,stl; glb,obj",
+    )
+    add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
+    add("--device", default="cpu", help="where pictures are drawn, cpu or cuda; default cpu")
+    add("--debug", action="store_true", help="show where an error comes from")
+    add("--version", action="version", version=f"Garment3D {__version__}")
+    return parser
+
+
+def _between(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text) if _is_number(text) else None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
+        return value
+
+    return number
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = _between(low, high)(text)
+        if value != int(value):
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number")
+        return int(value)
+
+    return number
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().lstrip("-").isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is not four whole numbers X0,Y0,X1,Y1")
+    x0, y0, x1, y1 = (int(part) for part in parts)
+    if x1 <= x0 or y1 <= y0:
+        raise argparse.ArgumentTypeError(f"{text} is an empty box: X1 must be above X0 and Y1 above Y0")
+    return x0, y0, x1, y1
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(part.strip().lower().lstrip(".") for part in text.split(",") if part.strip()))
+    unknown = [part for part in chosen if part not in FORMATS]
+    if unknown or not chosen:
+        raise argparse.ArgumentTypeError(f"{text} is not a list of {', '.join(FORMATS)}")
+    return chosen
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The whole route in one place: a photo in, a textured open garment with views out; saving is a step of its own.
+
+Each stage is one function of the library, used here exactly as anyone else would use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .camera import orbit
+from .data import Opening, Photo
+from .export.clock import Clock, Progress
+from .export.figures import Figures, figures
+from .export.mesh import class_length_cm
+from .export.report import Engines
+from .export.result import Result
+from .garment.openings import find_openings, openings
+from .garment.shell import garment_shell
+from .garment.texture import texture_garment
+from .images import read_mask, read_photo
+from .mask.quick import quick_mask
+from .views.rendered import rendered_orbit
+
+if TYPE_CHECKING:
+    import trimesh
+
+UNSURE = 0.5
+"""Below this confidence of the quick mask the person is asked to look at it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about a run that a person may choose."""
+
+    mask: Path | None = None
+    """Mask file of the photo's size; None cuts the garment out."""
+    box: tuple[int, int, int, int] | None = None
+    """x0, y0, x1, y1 in pixels around the garment, for the quick mask."""
+    back: Path | None = None
+    """Photo of the garment's back on a plain or transparent background."""
+    step_deg: float = 20.0
+    elevation_deg: float = 0.0
+    view_px: int = 512
+    texture_px: int = 2048
+    triangles: int = 20_000
+    length_cm: float | None = None
+    """Vertical extent of the garment; None takes the usual length of its class."""
+    device: str = "cpu"
+    """Where pictures are drawn: cpu, cuda, …"""
+
+
+def run(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Result:
+    """The Result of one photo file; what a stage can't take raises a GarmentError with one sentence."""
+    settings = settings or Settings()
+    clock = Clock(progress)
+    with clock.stage("read"):
+        photo = read_photo(path)
+    with clock.stage("mask"):
+        mask = _mask(photo, settings)
+    with clock.stage("shell"):
+        outline = find_openings(mask.soft, photo.rgb)
+        shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
+    with clock.stage("texture"):
+        mesh = _texture(shell, photo, mask, settings)
+    with clock.stage("views") as tell:
+        around = orbit(settings.step_deg, settings.elevation_deg, hw=(settings.view_px, settings.view_px))
+        views = rendered_orbit(mesh, around, device=settings.device, progress=tell)
+    with clock.stage("check"):
+        length_cm = settings.length_cm or class_length_cm(outline.garment_class)
+        measured = figures(mesh, photo.rgb, mask.soft, length_cm)
+        named = openings(mesh)
+    return Result(
+        name=Path(path).name,
+        photo=photo,
+        soft=mask.soft,
+        mask_confidence=mask.confidence,
+        mesh=mesh,
+        views=views,
+        openings=named,
+        garment_class=outline.garment_class,
+        length_cm=length_cm,
+        engines=Engines(mask=mask.engine, texture="photo+back" if settings.back else "photo"),
+        figures=measured,
+        seconds=clock.seconds,
+        warnings=_warnings(mask, measured, named),
+    )
+
+
+class _Mask(NamedTuple):
+    soft: np.ndarray
+    engine: str
+    confidence: float | None
+
+
+def _mask(photo: Photo, settings: Settings) -> _Mask:
+    if settings.mask is not None:
+        return _Mask(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
+    quick = quick_mask(photo.rgb, photo.alpha, settings.box)
+    return _Mask(quick.soft, "quick" if photo.alpha is None else "alpha", quick.confidence)
+
+
+def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settings) -> trimesh.Trimesh:
+    if settings.back is None:
+        return texture_garment(shell, photo.rgb, mask.soft, size=settings.texture_px).mesh
+    back = read_photo(settings.back)
+    back_soft = quick_mask(back.rgb, back.alpha).soft
+    return texture_garment(shell, photo.rgb, mask.soft, back.rgb, back_soft, settings.texture_px).mesh
+
+
+def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening]) -> tuple[str, ...]:
+    found = []
+    if mask.confidence is not None and mask.confidence < UNSURE:
+        found.append(f"The mask is unsure ({mask.confidence:.2f}): look at mask.png, or give a mask or a box.")
+    if measured.checks.components > 1:
+        found.append(f"The garment has {measured.checks.components} pieces instead of one: look at mask.png.")
+    if measured.checks.boundary_loops != len(named):
+        found.append(f"{len(named)} openings were named but the mesh has {measured.checks.boundary_loops} loops.")
+    if measured.likeness.silhouette_iou < 0.97:
+        found.append(f"The garment covers its mask to {100 * measured.likeness.silhouette_iou:.1f} % only (IoU).")
+    return tuple(found)

@@ -1,0 +1,54 @@
+"""Khronos' own validator finds nothing in our GLB files."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from garment3d.data import Opening
+from garment3d.export.mesh import mesh_files
+from tests.solids import cube, sphere, tube
+
+ROOT = Path(__file__).parents[1]
+VALIDATE = """
+const validator = require("gltf-validator");
+const bytes = new Uint8Array(require("fs").readFileSync(0));
+validator.validateBytes(bytes).then((report) => console.log(JSON.stringify(report)));
+"""
+
+
+def validate(data):
+    """The validator's report on GLB bytes; skips where node or the npm package gltf-validator is missing."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    paths = os.pathsep.join(filter(None, [os.environ.get("NODE_PATH"), str(ROOT / "node_modules")]))
+    done = subprocess.run(
+        [node, "-e", VALIDATE], input=data, capture_output=True, env={**os.environ, "NODE_PATH": paths}
+    )
+    if b"Cannot find module 'gltf-validator'" in done.stderr:
+        pytest.skip("the npm package gltf-validator is neither in node_modules nor in NODE_PATH")
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "jpeg"), [(tube(), False), (tube(), True), (sphere(), False), (cube(), False)],
+    ids=["texture", "jpeg", "bare", "colours"],
+)  # fmt: skip
+def test_khronos_validator_finds_nothing(mesh, jpeg):
+    openings = [Opening("neck", (0.0, 0.4, 0.0)), Opening("hem", (0.0, -0.4, 0.0))]
+    data = mesh_files(mesh, openings, 70, ["glb"], "tee", jpeg=jpeg)[0].data
+    report = validate(data)
+    assert report["issues"]["messages"] == []
+    assert report["info"]["generator"].startswith("Garment3D ")
+    assert report["info"]["totalTriangleCount"] == len(mesh.faces)
+
+
+def test_the_validator_would_have_found_a_fault():
+    data = mesh_files(tube(), formats=["glb"])[0].data
+    broken = data.replace(b'"type":"VEC3"', b'"type":"VEC4"', 1)
+    assert validate(broken)["issues"]["numErrors"] > 0
