@@ -152,7 +152,9 @@ def _upper(shape: _Shape) -> Outline:
         (shape, right, neck_r, hem_r, "_r"),
         (mirror, left, last - neck_l, last - hem_l, "_l"),
     ):
-        found = [("armhole", *_armhole(side, neck, hem_end))] if sleeve is None else _sleeve_openings(side, neck, sleeve)
+        found = (
+            [("armhole", *_armhole(side, neck, hem_end))] if sleeve is None else _sleeve_openings(side, neck, sleeve)
+        )
         for name, a, b in found:
             spans.append(_span(shape, name + suffix, *((a, b) if side is shape else (last - b, last - a))))
     return Outline(_upper_class(shape, right, left, (hem_r, hem_l), spans), (*spans, hem))
@@ -254,7 +256,9 @@ def _hem_end(shape: _Shape, sleeve: _Sleeve | None) -> int:
     left, bottom = min((xy[i, 0] for i in corners), default=0.0), xy[:, 1].max()
     return max(
         corners,
-        key=lambda i: min(shape.turn[i], 1.3) - 4 * (bottom - xy[i, 1]) / shape.height - 3 * (xy[i, 0] - left) / shape.width,
+        key=lambda i: (
+            min(shape.turn[i], 1.3) - 4 * (bottom - xy[i, 1]) / shape.height - 3 * (xy[i, 0] - left) / shape.width
+        ),
         default=int(np.argmax(xy[:, 1] - xy[:, 0])),
     )
 
@@ -280,7 +284,9 @@ def _neck(shape: _Shape, right: _Sleeve | None, left_outer: int | None) -> tuple
                 if score > best:
                     best, chosen = score, (i, j)
     if chosen is None:
-        raise OutlineError("No neck was found at the top of the outline: give the openings yourself, or check the mask.")
+        raise OutlineError(
+            "No neck was found at the top of the outline: give the openings yourself, or check the mask."
+        )
     return chosen
 
 

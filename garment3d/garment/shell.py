@@ -1,0 +1,166 @@
+"""The open shell of a garment: front and back panel inflated from the outline, sewn along their common seam.
+
+Front and back keep the photo's x and y, so the photo lies on the front as it was taken; only the depth is modelled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..camera import photo_camera
+from .inflate import inflation
+from .mesher import rim, rim_rings, signed_areas, split_inner_edges
+from .openings import Span, find_openings
+from .panels import Panel, Ring, panels, pieces_of, sampled
+from .unroll import unrolled
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+class Sheet(NamedTuple):
+    """A panel with its height off the photo's plane."""
+
+    panel: Panel
+    height: np.ndarray
+    """[N] canonical units, 0 on the seam."""
+
+
+def garment_shell(
+    soft: np.ndarray,
+    rgb: np.ndarray | None = None,
+    spans: tuple[Span, ...] | None = None,
+    triangles: int = 20_000,
+) -> trimesh.Trimesh:
+    """An open one-layer mesh in the canonical frame of `photo_camera(soft)`, about `triangles` faces, no uv.
+
+    Args:
+        soft: [H,W] mask in 0..1.
+        rgb: [H,W,3] uint8 photo, read for the front neckline; without it the front is as high as the back.
+        spans: openings on the outline; found from it when None, none at all when empty.
+        triangles: faces wanted, met within about a tenth.
+
+    Raises:
+        MaskError, OutlineError: the mask is empty, or its outline gives no garment.
+    """
+    import trimesh
+
+    spans = find_openings(soft).spans if spans is None else spans
+    rings = pieces_of(soft, photo_camera(soft), spans)
+    spacing = _first_spacing(soft, triangles)
+    coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
+    flat = [_unrolled(sheet) for sheet in coarse]
+    area = sum(signed_areas(place, sheet.panel.faces).sum() for place, sheet in zip(flat, coarse, strict=True))
+    spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
+    even = panels(*(_moved(sheet.panel, place, spacing) for sheet, place in zip(coarse, flat, strict=True)), spacing)
+    front, back = (_inflated(_back_to_photo(p, s, f)) for p, s, f in zip(even, coarse, flat, strict=True))
+    vertices, faces = sewn(front, back)
+    return trimesh.Trimesh(vertices, faces, process=False)
+
+
+def sewn(front: Sheet, back: Sheet) -> tuple[np.ndarray, np.ndarray]:
+    """[N,3] vertices and [F,3] outward faces of both sheets with their seam vertices made one."""
+    seams = 1 + int(max(front.panel.seam.max(), back.panel.seam.max()))
+    vertices = [np.zeros((seams, 3))]
+    faces, count = [], seams
+    for sheet, sign in ((front, 1.0), (back, -1.0)):
+        shared = sheet.panel.seam >= 0
+        number = np.where(shared, sheet.panel.seam, count - 1 + np.cumsum(~shared))
+        points = np.column_stack([sheet.panel.xy, sign * sheet.height])
+        vertices[0][number[shared]] = points[shared]
+        vertices.append(points[~shared])
+        faces.append(number[sheet.panel.faces if sign > 0 else sheet.panel.faces[:, ::-1]])
+        count += int((~shared).sum())
+    return np.concatenate(vertices), np.concatenate(faces)
+
+
+def _first_spacing(soft: np.ndarray, triangles: int) -> float:
+    """Edge length that gives about `triangles` on a shell of 1.3 times the mask's two sides."""
+    camera = photo_camera(soft)
+    area = 2 * 1.3 * float((soft >= 0.5).sum()) / camera.focal_px**2
+    return float(np.sqrt(4 / np.sqrt(3) * area / triangles))
+
+
+def _inflated(panel: Panel) -> Sheet:
+    return Sheet(panel, inflation(panel.xy, panel.faces, panel.seam >= 0))
+
+
+def _unrolled(sheet: Sheet) -> np.ndarray:
+    panel = sheet.panel
+    return unrolled(panel.xy, panel.faces, sheet.height, panel.seam >= 0)
+
+
+def _moved(panel: Panel, place: np.ndarray, spacing: float) -> list[Ring]:
+    """The panel's rings at their new places, the lips' vertices spread evenly along the cloth."""
+    return [_with_even_lips(Ring(panel.xy[r], place[r], panel.seam[r]), spacing) for r in rim_rings(panel.faces)]
+
+
+def _with_even_lips(ring: Ring, spacing: float) -> Ring:
+    """The ring, which begins on a seam, with new vertices on each run that belongs to no seam."""
+    count = len(ring.seam)
+    parts: list[Ring] = []
+    k = 0
+    while k < count:
+        end = k + 1
+        while end < count and ring.seam[end] < 0:
+            end += 1
+        run = np.arange(k, end + 1) % count
+        parts.append(Ring(ring.xy[run[:-1]], ring.place[run[:-1]], ring.seam[run[:-1]]))
+        if len(run) > 2:
+            xy, place = _spread(ring.xy[run], ring.place[run], spacing)
+            parts[-1] = Ring(xy, place, np.append(ring.seam[k], np.full(len(xy) - 1, -1)))
+        k = end
+    return Ring(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _spread(xy: np.ndarray, place: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Photo positions and places of evenly spaced points on a lip from seam to seam, without its last point."""
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(place, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], max(4, round(length[-1] / spacing)) + 1)[:-1]
+    k = np.clip(np.searchsorted(length, at, side="right") - 1, 0, len(xy) - 2)
+    t = ((at - length[k]) / (length[k + 1] - length[k]))[:, None]
+    even = place[k] + t * (place[k + 1] - place[k])
+    # The lip rises from the seam as the root of the distance, so even steps on the cloth are squared in the photo.
+    t = np.where(k[:, None] == 0, t**2, np.where(k[:, None] == len(xy) - 2, 1 - (1 - t) ** 2, t))
+    return xy[k] + t * (xy[k + 1] - xy[k]), even
+
+
+def _back_to_photo(panel: Panel, sheet: Sheet, place: np.ndarray) -> Panel:
+    """`panel`, triangulated on the flattened sheet, with its inner vertices at their photo positions."""
+    inner = np.setdiff1d(np.arange(len(panel.xy)), rim(panel.faces))
+    faces, corner = sheet.panel.faces, place[sheet.panel.faces]
+    near = cKDTree(corner.mean(1)).query(panel.place[inner], k=min(16, len(faces)))[1]
+    weights = _barycentric(panel.place[inner, None], corner[near])
+    best = np.argmax(weights.min(-1), 1)
+    weights = np.clip(weights[np.arange(len(inner)), best], 0, None)
+    weights /= weights.sum(1, keepdims=True)
+    corners = faces[near[np.arange(len(inner)), best]]
+    loose = weights * (sheet.height[corners] > 0)
+    share = loose.sum(1, keepdims=True)
+    # Height grows with the root of the distance from the seam: even steps up the cloth are squared steps in the photo.
+    weights = np.where(share < 1 - 1e-9, loose * share + (weights - loose) * (1 + share), weights)
+    xy = panel.xy.copy()
+    xy[inner] = (weights[..., None] * sheet.panel.xy[corners]).sum(1)
+    faces, split = split_inner_edges(panel.faces, panel.seam >= 0, len(xy))
+    return Panel(
+        np.concatenate([xy, xy[split].mean(1)]),
+        np.concatenate([panel.place, panel.place[split].mean(1)]),
+        faces,
+        np.concatenate([panel.seam, np.full(len(split), -1)]),
+    )
+
+
+def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """[...,3] weights of [...,2] points in [...,3,2] triangles, negative outside."""
+    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
+
+    def cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+
+    whole = cross(b - a, c - a)
+    whole = np.where(np.abs(whole) < 1e-15, 1e-15, whole)
+    v, w = cross(points - a, c - a) / whole, cross(b - a, points - a) / whole
+    return np.stack([1 - v - w, v, w], -1)
