@@ -158,11 +158,15 @@ def z_buffer(pieces: Pieces, hw: tuple[int, int]) -> tuple[torch.Tensor, torch.T
         for part in _chunks(spans.count, FRAGMENTS_AT_ONCE):
             piece, start, count, rate, step = (column[part] for column in spans)
             span = torch.repeat_interleave(count)
-            offset = torch.arange(len(span), device=device) - (count.cumsum(0) - count)[span]
-            depth = torch.addcmul(rate[span], offset, step[span])
-            depth = 1 / depth if pieces.perspective else depth
-            key = (depth.view(torch.int32).to(torch.int64) << 32) | piece[span]
-            nearest.scatter_reduce_(0, offset.add_(start[span]), key, "amin")
+            # index_select, here and below: on a CPU several times faster than the same by [].
+            piece, start, before, rate, step = (
+                column.index_select(0, span) for column in (piece, start, count.cumsum(0) - count, rate, step)
+            )
+            offset = torch.arange(len(span), device=device).sub_(before)
+            depth = torch.addcmul(rate, offset, step)
+            depth = depth.reciprocal_() if pieces.perspective else depth
+            key = depth.view(torch.int32).to(torch.int64).bitwise_left_shift_(32).bitwise_or_(piece)
+            nearest.scatter_reduce_(0, offset.add_(start), key, "amin")
     empty = nearest == EMPTY
     piece = torch.where(empty, -1, nearest & 0xFFFFFFFF)
     depth = torch.where(empty, torch.inf, (nearest >> 32).to(torch.int32).view(torch.float32))
@@ -194,15 +198,15 @@ def _spans(pieces: Pieces, hw: tuple[int, int]) -> Iterator[_Spans]:
     upper, lower = [0, 0, 1], [2, 1, 2]
     run = (y[:, lower] - y[:, upper]).clamp(min=1e-12)
     dx, drate = (x[:, lower] - x[:, upper]) / run, (rate[:, lower] - rate[:, upper]) / run
-    edges = torch.stack([x[:, upper], y[:, upper], dx, rate[:, upper], drate], -1)
+    edges = torch.stack([x[:, upper], y[:, upper], dx, rate[:, upper], drate], -1).view(-1, 5)
     for part in _chunks(rows, FRAGMENTS_AT_ONCE // 4):
-        piece = torch.repeat_interleave(rows[part]) + part.start
-        row = torch.arange(len(piece), device=piece.device) - (rows.cumsum(0) - rows - rows[: part.start].sum())[piece]
-        row += first[piece]
+        piece = torch.repeat_interleave(rows[part]).add_(part.start)
+        begin_of = first + rows[: part.start].sum() + rows - rows.cumsum(0)
+        row = torch.arange(len(piece), device=piece.device).add_(begin_of.index_select(0, piece))
         center = row + 0.5
-        long_x, long_rate = _crossing(edges.view(-1, 5)[piece * 3], center)
-        short = piece * 3 + 1 + (center >= y[:, 1][piece])
-        short_x, short_rate = _crossing(edges.view(-1, 5)[short], center)
+        long_x, long_rate = _crossing(edges.index_select(0, piece * 3), center)
+        short = piece * 3 + 1 + (center >= y[:, 1].index_select(0, piece))
+        short_x, short_rate = _crossing(edges.index_select(0, short), center)
         swapped = long_x > short_x
         left, right = torch.minimum(long_x, short_x), torch.maximum(long_x, short_x)
         begin, count = _pixels_between(left, right, width)
@@ -214,7 +218,7 @@ def _spans(pieces: Pieces, hw: tuple[int, int]) -> Iterator[_Spans]:
         start_rate = (rate_left + (begin + 0.5 - left) * step).clamp(min=low, max=high)
         some = torch.nonzero(count > 0).squeeze(1)
         columns = (piece, row * width + begin, count, start_rate, step)
-        yield _Spans(*(column[some] for column in columns))
+        yield _Spans(*(column.index_select(0, some) for column in columns))
 
 
 def _crossing(edge: torch.Tensor, center: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,6 +5,9 @@ Visibility is decided at every subsample; colour once per pixel where its subsam
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -152,7 +155,7 @@ def draw(
     piece, depth = z_buffer(pieces, fine.hw)
     label = model.sheet[pieces.face] * 2 + pieces.front
     hits = _hits(pieces, label, piece, depth, fine, supersample)
-    shade = _colors(model, pieces, hits, camera, shading)
+    shade = _colors(model, pieces, hits, camera, shading, supersample)
     size = camera.hw[0] * camera.hw[1]
     summed = torch.zeros(size, 4, device=depth.device)
     summed.index_add_(0, hits.pixel, torch.cat([shade, torch.ones_like(shade[:, :1])], 1) * hits.share[:, None])
@@ -160,8 +163,17 @@ def draw(
     rgb = summed[:, :3] + (1 - alpha) * torch.tensor(background, dtype=torch.float32, device=depth.device)
     facing = torch.zeros(size, dtype=torch.int8, device=depth.device)
     facing[hits.pixel] = pieces.front[hits.piece].to(torch.int8) * 2 - 1
-    blocks = depth.view(camera.hw[0], supersample, camera.hw[1], supersample)
-    return Picture(rgb.view(*camera.hw, 3), alpha.view(camera.hw), blocks.amin((1, 3)), facing.view(camera.hw))
+    nearest = _per_pixel(depth, supersample, torch.minimum)
+    return Picture(rgb.view(*camera.hw, 3), alpha.view(camera.hw), nearest, facing.view(camera.hw))
+
+
+def _per_pixel(
+    values: torch.Tensor, supersample: int, pick: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """[H,W] the least or the greatest of each pixel's subsamples [H·s,W·s]."""
+    # Pairwise over strided slices: ten times faster on a CPU than a reduction over two inner dimensions.
+    steps = [(i, j) for i in range(supersample) for j in range(supersample)]
+    return reduce(pick, (values[i::supersample, j::supersample] for i, j in steps))
 
 
 class _Hits(NamedTuple):
@@ -181,16 +193,15 @@ def _hits(
 ) -> _Hits:
     """One hit for a pixel that shows one sheet of cloth, else one for each of its covered subsamples."""
     height, width = fine.hw[0] // supersample, fine.hw[1] // supersample
-    blocks = (height, supersample, width, supersample)
-    sheet = torch.where(piece >= 0, label[piece.clamp(min=0)], -1).view(blocks)
-    near, far = depth.view(blocks).amin((1, 3)), depth.view(blocks).amax((1, 3))
+    sheet = torch.where(piece >= 0, label[piece.clamp(min=0)], -1)
+    lowest, highest = _per_pixel(sheet, supersample, torch.minimum), _per_pixel(sheet, supersample, torch.maximum)
+    near, far = _per_pixel(depth, supersample, torch.minimum), _per_pixel(depth, supersample, torch.maximum)
     reach = SHEET_PX * supersample / fine.focal_px
     reach = reach * near if pieces.perspective else reach
-    lowest, highest = sheet.amin((1, 3)), sheet.amax((1, 3))
     whole = (lowest >= 0) & (lowest == highest) & (far - near <= reach)
-    middle = piece.view(blocks)[:, supersample // 2, :, supersample // 2]
+    middle = piece[supersample // 2 :: supersample, supersample // 2 :: supersample]
     plain = torch.nonzero(whole.flatten()).squeeze(1)
-    mixed = ~whole[:, None, :, None] & (sheet >= 0)
+    mixed = ~whole[:, None, :, None] & (sheet >= 0).view(height, supersample, width, supersample)
     rest = torch.nonzero(mixed.flatten()).squeeze(1)
     xy_rest = pixel_centers(rest, fine.hw[1])
     x, y = rest % fine.hw[1], torch.div(rest, fine.hw[1], rounding_mode="floor")
@@ -207,7 +218,7 @@ def _hits(
     )
 
 
-def _colors(model: Model, pieces: Pieces, hits: _Hits, camera: Camera, shading: str) -> torch.Tensor:
+def _colors(model: Model, pieces: Pieces, hits: _Hits, camera: Camera, shading: str, supersample: int) -> torch.Tensor:
     """[P,3] sRGB at the hits."""
     face = pieces.face[hits.piece]
     weights = barycentrics(pieces, hits.piece, hits.xy_px)
@@ -217,7 +228,8 @@ def _colors(model: Model, pieces: Pieces, hits: _Hits, camera: Camera, shading: 
     weights = weights / weights.sum(1, keepdim=True)
     if model.uv is not None and model.texture is not None:
         uv = (weights[:, :, None] * model.uv[face]).sum(1)
-        rgb = sample(model.texture, uv, footprint(pieces, model.uv, model.texture)[hits.piece])
+        level = footprint(pieces, model.uv, model.texture).index_select(0, hits.piece)
+        rgb = sample(model.texture, uv, level + hits.share.log2() / 2 + math.log2(supersample))
     else:
         rgb = linear_to_srgb((weights[:, :, None] * model.colors[face]).sum(1).clamp(0, 1))
     if shading == "soft":
@@ -233,5 +245,5 @@ def _light(normal: torch.Tensor, front: torch.Tensor, camera: Camera) -> torch.T
     )
     normal = torch.nn.functional.normalize(normal, dim=1) * torch.where(front, 1.0, -1.0)[:, None]
     key = torch.nn.functional.normalize(backward + 0.35 * up - 0.35 * right, dim=0)
-    lit = 0.52 + 0.40 * (normal @ key).clamp(min=0) + 0.08 * normal[:, 1]
+    lit = 0.56 + 0.42 * (normal @ key).clamp(min=0) + 0.06 * normal[:, 1]
     return lit.clamp(0, 1) * torch.where(front, 1.0, INSIDE_SHADE)

@@ -46,7 +46,7 @@ def pyramid(rgb: torch.Tensor, tint: np.ndarray | None = None) -> Pyramid:
 
 
 def footprint(pieces: Pieces, uv: torch.Tensor, texture: Pyramid) -> torch.Tensor:
-    """[T] float32 pyramid level at which a pixel's step on each piece is about one texel; 0 where texels are larger."""
+    """[T] float32 pyramid level at which a pixel's step on each piece is about one texel; negative on larger texels."""
     corner = uv[pieces.face] if pieces.weights is None else pieces.weights @ uv[pieces.face]
     corner = corner * texture.wh[0]
     u, v = pieces.xy_px[:, 1] - pieces.xy_px[:, 0], pieces.xy_px[:, 2] - pieces.xy_px[:, 0]
@@ -57,7 +57,7 @@ def footprint(pieces: Pieces, uv: torch.Tensor, texture: Pyramid) -> torch.Tenso
     minor_major = (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]).abs()
     major = ((size + (size.square() - 4 * minor_major.square()).clamp(min=0).sqrt()) / 2).sqrt()
     texels = torch.maximum(minor_major.sqrt(), major / 2)
-    return texels.nan_to_num(1, 1, 1).clamp(1, float(texture.wh.max())).log2()
+    return texels.nan_to_num(1, 1, 1).clamp(1e-6, 1e6).log2()
 
 
 def sample(texture: Pyramid, uv: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from PIL import Image
 from garment3d.camera import orbit_camera, photo_camera, project, unproject
 from garment3d.data import Camera
 from garment3d.errors import MeshError
+from garment3d.metrics import psnr
 from garment3d.raster import finer
 from garment3d.render import draw, rasterize, render, upload, visible
 from tests.solids import CUBE_COLORS, cube, grid, plane, sphere, textured, tube
@@ -145,11 +146,23 @@ def test_perspective_draws_straight_lines_on_a_slanted_sheet_where_they_project(
         assert value.item() == pytest.approx(texel - 0.5, abs=0.55)
 
 
-def test_a_fine_checker_seen_small_is_its_mean_and_not_sparkle():
-    checker = ((np.indices((1024, 1024)).sum(0) % 2) * 255).astype(np.uint8)[..., None].repeat(3, 2)
-    picture = render(plane(checker, 0.9), orbit_at(10, 10, 96))
-    inner = picture.rgb[40:56, 40:56]
-    assert abs(inner.mean().item() - 0.5) < 0.01 and inner.std().item() < 0.02
+@pytest.mark.parametrize("supersample", [1, 2, 4])
+def test_a_fine_checker_seen_small_is_its_mean_and_not_sparkle(supersample):
+    checker = ((np.indices((1024, 1024)).sum(0) // 4 % 2) * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    picture = render(plane(checker, 0.9), orbit_at(10, 10, 96), supersample=supersample)
+    inner = picture.rgb[30:66, 30:66]
+    assert abs(inner.mean().item() - 0.5) < 0.01 and inner.std().item() < 0.04
+
+
+@pytest.mark.parametrize("supersample", [1, 2, 4])
+def test_a_striped_tube_seen_small_is_the_large_picture_made_small(supersample):
+    stripes = np.full((1024, 1024, 3), 240, np.uint8)
+    stripes[np.arange(1024) % 32 < 12] = (20, 40, 110)
+    mesh = textured(*(lambda t: (t.vertices, t.faces, t.visual.uv))(tube()), Image.fromarray(stripes))
+    large = render(mesh, orbit_at(30, 20, 1024), supersample=2).rgb
+    truth = torch.nn.functional.avg_pool2d(large.permute(2, 0, 1), 8).permute(1, 2, 0)
+    small = render(mesh, orbit_at(30, 20, 128), supersample=supersample).rgb
+    assert psnr(small, truth) > (22 if supersample == 1 else 25)
 
 
 def test_texture_repeats_outside_the_unit_square():
