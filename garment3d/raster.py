@@ -20,8 +20,10 @@ from .errors import MeshError
 
 NEAR = 1e-2
 """Depth in canonical units at which triangles are cut, so that nothing behind a camera is drawn."""
-FRAGMENTS_AT_ONCE = 4_000_000
-"""Bounds the memory of one step to about 300 MB."""
+FRAGMENTS_AT_ONCE = 3_000_000
+"""Candidates for the z-buffer in one step, about 70 bytes each."""
+SAMPLES_AT_ONCE = 2_200_000
+"""Samples of a picture worked on together, about 150 bytes each; 512² at 2 × 2 is one strip."""
 EMPTY = torch.iinfo(torch.int64).max
 
 
@@ -74,7 +76,21 @@ def rasterize(
 ) -> Fragments:
     """Fragments of [H·s,W·s] for [V,3] canonical vertices and [F,3] faces, both sides drawn; -1 and inf where empty."""
     vertices, faces = _array(vertices, np.float64), _array(faces, np.int64)
-    camera = finer(camera, supersample)
+    parts = [_fragments(vertices, faces, band, device) for band in bands(finer(camera, supersample))]
+    return Fragments(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def bands(camera: Camera, rows_multiple: int = 1) -> list[Camera]:
+    """Cameras for strips of the picture from top to bottom that bound memory, each a multiple of some rows high."""
+    height, width = camera.hw
+    rows = max(SAMPLES_AT_ONCE // (width * rows_multiple), 1) * rows_multiple
+    cx, cy = camera.center_px
+    return [
+        replace(camera, center_px=(cx, cy - top), hw=(min(rows, height - top), width)) for top in range(0, height, rows)
+    ]
+
+
+def _fragments(vertices: np.ndarray, faces: np.ndarray, camera: Camera, device: str | torch.device) -> Fragments:
     pieces = cut_pieces(vertices, faces, camera, device)
     piece, depth = z_buffer(pieces, camera.hw)
     seen = torch.nonzero(piece.flatten() >= 0).squeeze(1)

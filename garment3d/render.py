@@ -17,7 +17,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .data import Camera
-from .raster import Fragments, Pieces, barycentrics, cut_pieces, finer, pixel_centers, rasterize, visible, z_buffer
+from .raster import (
+    Fragments,
+    Pieces,
+    bands,
+    barycentrics,
+    cut_pieces,
+    finer,
+    pixel_centers,
+    rasterize,
+    visible,
+    z_buffer,
+)
 from .texels import Pyramid, footprint, linear_to_srgb, pyramid, sample
 
 __all__ = ["Fragments", "Model", "Picture", "draw", "rasterize", "render", "upload", "visible"]
@@ -150,21 +161,29 @@ def draw(
         raise ValueError(f"The shading is {shading!r}; it must be 'unlit' or 'soft'.")
     if supersample < 1:
         raise ValueError(f"The supersampling is {supersample}; it must be at least 1.")
-    fine = finer(camera, supersample)
+    strips = bands(finer(camera, supersample), supersample)
+    parts = [_strip(model, strip, background, shading, supersample) for strip in strips]
+    return Picture(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _strip(
+    model: Model, fine: Camera, background: tuple[float, float, float], shading: str, supersample: int
+) -> Picture:
+    """The Picture of what a camera of supersampled pixels sees."""
+    height, width = fine.hw[0] // supersample, fine.hw[1] // supersample
     pieces = cut_pieces(model.vertices, model.faces, fine, model.sheet.device)
     piece, depth = z_buffer(pieces, fine.hw)
     label = model.sheet[pieces.face] * 2 + pieces.front
     hits = _hits(pieces, label, piece, depth, fine, supersample)
-    shade = _colors(model, pieces, hits, camera, shading, supersample)
-    size = camera.hw[0] * camera.hw[1]
-    summed = torch.zeros(size, 4, device=depth.device)
+    shade = _colors(model, pieces, hits, fine, shading, supersample)
+    summed = torch.zeros(height * width, 4, device=depth.device)
     summed.index_add_(0, hits.pixel, torch.cat([shade, torch.ones_like(shade[:, :1])], 1) * hits.share[:, None])
     alpha = summed[:, 3:].clamp_(max=1)
     rgb = summed[:, :3] + (1 - alpha) * torch.tensor(background, dtype=torch.float32, device=depth.device)
-    facing = torch.zeros(size, dtype=torch.int8, device=depth.device)
+    facing = torch.zeros(height * width, dtype=torch.int8, device=depth.device)
     facing[hits.pixel] = pieces.front[hits.piece].to(torch.int8) * 2 - 1
     nearest = _per_pixel(depth, supersample, torch.minimum)
-    return Picture(rgb.view(*camera.hw, 3), alpha.view(camera.hw), nearest, facing.view(camera.hw))
+    return Picture(rgb.view(height, width, 3), alpha.view(height, width), nearest, facing.view(height, width))
 
 
 def _per_pixel(

@@ -151,7 +151,7 @@ def test_a_fine_checker_seen_small_is_its_mean_and_not_sparkle(supersample):
     checker = ((np.indices((1024, 1024)).sum(0) // 4 % 2) * 255).astype(np.uint8)[..., None].repeat(3, 2)
     picture = render(plane(checker, 0.9), orbit_at(10, 10, 96), supersample=supersample)
     inner = picture.rgb[30:66, 30:66]
-    assert abs(inner.mean().item() - 0.5) < 0.01 and inner.std().item() < 0.04
+    assert abs(inner.mean().item() - 0.5) < 0.01 and inner.std().item() < 0.01
 
 
 @pytest.mark.parametrize("supersample", [1, 2, 4])
@@ -162,7 +162,7 @@ def test_a_striped_tube_seen_small_is_the_large_picture_made_small(supersample):
     large = render(mesh, orbit_at(30, 20, 1024), supersample=2).rgb
     truth = torch.nn.functional.avg_pool2d(large.permute(2, 0, 1), 8).permute(1, 2, 0)
     small = render(mesh, orbit_at(30, 20, 128), supersample=supersample).rgb
-    assert psnr(small, truth) > (22 if supersample == 1 else 25)
+    assert psnr(small, truth) > (27 if supersample == 1 else 28)
 
 
 def test_texture_repeats_outside_the_unit_square():
@@ -336,12 +336,15 @@ def test_settings_out_of_range_are_named(settings):
         render(sphere(), straight(), **settings)
 
 
-def test_memory_bounds_change_nothing(monkeypatch):
-    mesh, camera = tube(), orbit_at(30, 30, 128)
-    whole = rasterize(mesh.vertices, mesh.faces, camera)
-    monkeypatch.setattr("garment3d.raster.FRAGMENTS_AT_ONCE", 997)
-    parts = rasterize(mesh.vertices, mesh.faces, camera)
-    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
+@pytest.mark.parametrize("bound", ["FRAGMENTS_AT_ONCE", "SAMPLES_AT_ONCE"])
+def test_memory_bounds_change_nothing(monkeypatch, bound):
+    mesh, camera = tube(), orbit_at(30, 30, 127)
+    whole = rasterize(mesh.vertices, mesh.faces, camera), render(mesh, camera, shading="soft")
+    monkeypatch.setattr(f"garment3d.raster.{bound}", 1500)
+    parts = rasterize(mesh.vertices, mesh.faces, camera), render(mesh, camera, shading="soft")
+    for one, other in zip(whole, parts, strict=True):
+        for a, b in zip(one, other, strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-5)
 
 
 def test_drawing_changes_neither_mesh_nor_model():
