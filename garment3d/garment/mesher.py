@@ -23,9 +23,9 @@ def inside(points: np.ndarray, rings: list[np.ndarray]) -> np.ndarray:
 
 
 def fill(rings: list[np.ndarray], spacing: float) -> np.ndarray:
-    """[P,2] points inside the rings: a row of apexes of equal-sided triangles on their edges, then hexagons; may be empty.
+    """[P,2] points inside the rings: apexes of equal-sided triangles on their edges, then hexagons; may be empty.
 
-    The row keeps triangles regular along the rim, where a surface made from them is steepest.
+    The first row keeps triangles regular along the rim, where a surface made from them is steepest.
     """
     dense = cKDTree(np.concatenate([_densified(ring, spacing / 4) for ring in rings]))
     row, length = (np.concatenate(x) for x in zip(*(_apexes(ring) for ring in rings), strict=True))

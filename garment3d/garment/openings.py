@@ -1,6 +1,6 @@
-"""Where a garment is open: found on the outline of its mask, or named from the boundary loops of a mesh.
+"""Where a garment is open, found on the outline of its mask or, by `openings`, on the boundary loops of a mesh.
 
-The outline is read as a dressmaker would: convex corners end an opening, bays of the convex hull are armpits and crotch.
+The outline is read as a dressmaker would: convex corners end an opening, bays of the hull are armpits and crotch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.signal import find_peaks
 
 from ..errors import OutlineError
+from .loops import openings as openings
 from .outline import Loop, Pocket, loop_of, offsets, pockets, turning
 
 CORNER_SCALES = (0.008, 0.016)

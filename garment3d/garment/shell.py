@@ -11,6 +11,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..camera import photo_camera
+from ..errors import OutlineError
+from .depth import DepthModel, depths
 from .inflate import inflation
 from .mesher import rim, rim_rings, signed_areas, split_inner_edges
 from .openings import Span, find_openings
@@ -34,6 +36,7 @@ def garment_shell(
     rgb: np.ndarray | None = None,
     spans: tuple[Span, ...] | None = None,
     triangles: int = 20_000,
+    model: DepthModel = "garment",
 ) -> trimesh.Trimesh:
     """An open one-layer mesh in the canonical frame of `photo_camera(soft)`, about `triangles` faces, no uv.
 
@@ -42,6 +45,7 @@ def garment_shell(
         rgb: [H,W,3] uint8 photo, read for the front neckline; without it the front is as high as the back.
         spans: openings on the outline; found from it when None, none at all when empty.
         triangles: faces wanted, met within about a tenth.
+        model: "garment" for a garment's proportions, "poisson" for plain open inflation, the benchmark's baseline.
 
     Raises:
         MaskError, OutlineError: the mask is empty, or its outline gives no garment.
@@ -52,24 +56,21 @@ def garment_shell(
     rings = pieces_of(soft, photo_camera(soft), spans)
     spacing = _first_spacing(soft, triangles)
     coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
-    flat = [_unrolled(sheet) for sheet in coarse]
-    area = sum(signed_areas(place, sheet.panel.faces).sum() for place, sheet in zip(flat, coarse, strict=True))
-    spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
-    even = panels(*(_moved(sheet.panel, place, spacing) for sheet, place in zip(coarse, flat, strict=True)), spacing)
-    front, back = (_inflated(_back_to_photo(p, s, f)) for p, s, f in zip(even, coarse, flat, strict=True))
-    vertices, faces = sewn(front, back)
+    front, back = _evened(coarse, triangles)
+    vertices, faces = sewn(front, back, model)
     return trimesh.Trimesh(vertices, faces, process=False)
 
 
-def sewn(front: Sheet, back: Sheet) -> tuple[np.ndarray, np.ndarray]:
+def sewn(front: Sheet, back: Sheet, model: DepthModel) -> tuple[np.ndarray, np.ndarray]:
     """[N,3] vertices and [F,3] outward faces of both sheets with their seam vertices made one."""
     seams = 1 + int(max(front.panel.seam.max(), back.panel.seam.max()))
     vertices = [np.zeros((seams, 3))]
     faces, count = [], seams
-    for sheet, sign in ((front, 1.0), (back, -1.0)):
+    for sheet, sign in ((front, 1), (back, -1)):
         shared = sheet.panel.seam >= 0
         number = np.where(shared, sheet.panel.seam, count - 1 + np.cumsum(~shared))
-        points = np.column_stack([sheet.panel.xy, sign * sheet.height])
+        z = depths(sheet.panel.xy, sheet.panel.faces, sheet.height, sign, model)
+        points = np.column_stack([sheet.panel.xy, z])
         vertices[0][number[shared]] = points[shared]
         vertices.append(points[~shared])
         faces.append(number[sheet.panel.faces if sign > 0 else sheet.panel.faces[:, ::-1]])
@@ -88,9 +89,19 @@ def _inflated(panel: Panel) -> Sheet:
     return Sheet(panel, inflation(panel.xy, panel.faces, panel.seam >= 0))
 
 
-def _unrolled(sheet: Sheet) -> np.ndarray:
-    panel = sheet.panel
-    return unrolled(panel.xy, panel.faces, sheet.height, panel.seam >= 0)
+def _evened(coarse: list[Sheet], triangles: int) -> tuple[Sheet, Sheet]:
+    """Both sheets with new triangles of even size on the cloth; where unrolling leaves no room, less even ones."""
+    for share in (1.0, 0.5, 0.0):
+        flat = [unrolled(s.panel.xy, s.panel.faces, s.height, s.panel.seam >= 0, share) for s in coarse]
+        area = sum(signed_areas(place, s.panel.faces).sum() for place, s in zip(flat, coarse, strict=True))
+        spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
+        try:
+            even = panels(*(_moved(s.panel, place, spacing) for s, place in zip(coarse, flat, strict=True)), spacing)
+        except OutlineError:
+            continue
+        front, back = (_inflated(_back_to_photo(p, s, f)) for p, s, f in zip(even, coarse, flat, strict=True))
+        return front, back
+    raise OutlineError("The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo.")
 
 
 def _moved(panel: Panel, place: np.ndarray, spacing: float) -> list[Ring]:

@@ -6,7 +6,7 @@ Unlike a flattening this never overlaps: a seam moves outwards by no more than i
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
@@ -18,15 +18,19 @@ CIRCLE_EXCESS = np.pi / 2 - 1
 """How much longer a quarter of a circle is than its radius, in radii."""
 
 
-def unrolled(xy: np.ndarray, faces: np.ndarray, height: np.ndarray, seam: np.ndarray) -> np.ndarray:
+def unrolled(xy: np.ndarray, faces: np.ndarray, height: np.ndarray, seam: np.ndarray, share: float = 1.0) -> np.ndarray:
     """[N,2] places for [N,2] photo positions of a sheet with [N] heights; `seam` [N] is True where it is sewn.
+
+    `share` 0 leaves every vertex at its photo position, 1 goes all the way.
 
     A sheet without seams, or of no height, stays where it is.
     """
+    if share == 0:
+        return xy
     rings = rim_rings(faces)
     push = _uncrossed(xy, _pushes(xy, faces, height, seam, rings), rings)
     rim = np.concatenate(rings)
-    place = _spread(xy, faces, height, rim, xy[rim] + push[rim])
+    place = _spread(xy, faces, height, rim, xy[rim] + share * push[rim])
     return place if (signed_areas(place, faces) <= 0).mean() < 0.01 else xy
 
 
@@ -58,8 +62,9 @@ def _pushes(
         normal = gaussian_filter1d(
             normal / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None], 2, axis=0, mode="wrap"
         )
-        size = np.where(seam[ring], np.minimum(CIRCLE_EXCESS * ridge[ring], 0.25 * gap[ring]), 0.0)
-        size = gaussian_filter1d(np.minimum(size, 0.3 * gap[ring]), 2, mode="wrap")
+        room = minimum_filter1d(gap[ring], 7, mode="wrap")
+        size = np.minimum(np.where(seam[ring], CIRCLE_EXCESS * ridge[ring], 0.0), 0.25 * room)
+        size = np.minimum(gaussian_filter1d(size, 2, mode="wrap"), 0.3 * room)
         push[ring] = _along_lips(normal * size[:, None], seam[ring])
     return push
 
