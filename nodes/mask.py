@@ -32,6 +32,7 @@ class ExamplePhoto(io.ComfyNode):
             search_aliases=["garment example", "sample clothes photo", "demo garment", "load garment photo"],
             inputs=[io.Combo.Input("photo", names, default=first, tooltip="Which of the bundled photos to use.")],
             outputs=[io.Image.Output("image", tooltip="The photo at its full size, one garment seen from the front.")],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -39,7 +40,8 @@ class ExamplePhoto(io.ComfyNode):
     def execute(cls, photo: str) -> io.NodeOutput:
         from ..garment3d.images import read_photo
 
-        return io.NodeOutput(convert.image([read_photo(PHOTOS / photo).rgb]))
+        image = convert.image([read_photo(PHOTOS / photo).rgb])
+        return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))
 
 
 class QuickMask(io.ComfyNode):

@@ -1,0 +1,118 @@
+"""The bundled workflows: tidy on the canvas, the same as their API twins, running as they are, equal to the command line."""
+
+import itertools
+import json
+import subprocess
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from tests.comfyui.harness import NOTES, ROOT, WORKFLOWS, to_api
+
+TITLE_PX = 30
+NAMES = [path.stem for path in WORKFLOWS]
+
+
+def read(name, folder="."):
+    return json.loads((ROOT / "workflows" / folder / f"{name}.json").read_text("utf-8"))
+
+
+def box(node):
+    x, y = node["pos"]
+    return x, y - TITLE_PX, x + node["size"][0], y + node["size"][1]
+
+
+@pytest.fixture(scope="module")
+def runs(server):
+    """Each workflow's API twin, run once."""
+    done = {name: server.run(read(name, "api")) for name in NAMES}
+    for name, run in done.items():
+        assert run.status == "success", f"{name}: {run.error}"
+    return done
+
+
+def test_three_workflows():
+    assert NAMES == ["01_mask", "02_garment", "03_orbit"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layout_reads_left_to_right(name):
+    workflow = read(name)
+    nodes = {n["id"]: n for n in workflow["nodes"]}
+    for a, b in itertools.combinations(map(box, nodes.values()), 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{a} overlaps {b}"
+    groups = {g["title"]: (g["bounding"][0], g["bounding"][1], g["bounding"][0] + g["bounding"][2],
+                           g["bounding"][1] + g["bounding"][3]) for g in workflow["groups"]}  # fmt: skip
+    home = {}
+    for i, node in nodes.items():
+        x0, y0, x1, y1 = box(node)
+        inside = [t for t, g in groups.items() if g[0] <= x0 and g[1] <= y0 and x1 <= g[2] and y1 <= g[3]]
+        assert len(inside) == 1, (node["type"], inside)
+        home[i] = inside[0]
+    for _, source, _, target, _, _ in workflow["links"]:
+        assert groups[home[source]][0] <= groups[home[target]][0]
+    assert sorted(groups, key=lambda t: groups[t][0]) == sorted(groups)  # they are numbered
+    notes = [n["widgets_values"][0] for n in nodes.values() if n["type"] in NOTES]
+    assert any("Load Image" in text for text in notes)
+    assert any(n["type"] == "Garment3D_ExamplePhoto" for n in nodes.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_api_twin_is_the_conversion(server, name):
+    workflow = read(name)
+    assert read(name, "api") == to_api(workflow, server.get("/object_info"))
+    for node in workflow["nodes"]:
+        assert node["widgets_values"] == list(node["widgets_values_named"].values()) or node["type"] in NOTES
+
+
+def test_mask_workflow_shows_the_garment_alone(server, runs):
+    (cut,) = [
+        o["images"][0] for o in runs["01_mask"].outputs.values() if o.get("images", [{}])[0].get("type") == "output"
+    ]
+    rgba = np.asarray(Image.open(server.output(cut)))
+    alpha = rgba[..., 3] > 127
+    rows = np.flatnonzero(alpha.any(1))
+    assert rgba.shape == (1024, 1024, 4) and 0.15 < alpha.mean() < 0.8
+    assert max(len(rows), len(np.flatnonzero(alpha.any(0)))) == pytest.approx(0.9 * 1024, abs=3)
+
+
+def test_garment_workflow_shows_in_the_assets_panel(server, runs):
+    models = [o["3d"][0] for o in runs["02_garment"].outputs.values() if "3d" in o]
+    assert [m["type"] for m in models] == ["output"] and server.output(models[0]).suffix == ".glb"
+    job = server.get("/api/jobs")["jobs"][0]
+    assert job["outputs_count"] > 0
+
+
+def test_orbit_workflow_saves_views_and_cameras(server, runs):
+    (model,) = [o["3d"][0] for o in runs["03_orbit"].outputs.values() if "3d" in o]
+    folder = server.output(model).with_name(server.output(model).stem + "views")
+    cameras = json.loads((folder / "cameras.json").read_text())
+    files = [f"{azimuth:03}.png" for azimuth in range(0, 360, 20)]
+    assert [v["file"] for v in cameras["views"]] == files
+    shares = [(np.asarray(Image.open(folder / f))[..., 3] > 127).mean() for f in files]
+    assert min(shares) > 0.03 and max(shares) < 0.7
+
+
+def test_same_garment_as_the_command_line(server, runs, tmp_path):
+    photo = ROOT / "workflows" / "inputs" / "tshirt.jpg"
+    command = [server.python, "-m", "garment3d", photo, "-o", tmp_path, "--format", "glb"]
+    ran = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    (model,) = [o["3d"][0] for o in runs["02_garment"].outputs.values() if "3d" in o]
+    paths = server.output(model), tmp_path / "tshirt" / "garment.glb"
+    nodes, line = (trimesh.load(p, force="mesh", process=False) for p in paths)
+    np.testing.assert_array_equal(nodes.faces, line.faces)
+    np.testing.assert_allclose(nodes.vertices, line.vertices, atol=1e-5)
+    np.testing.assert_allclose(nodes.visual.uv, line.visual.uv, atol=1e-5)
+    a, b = (np.asarray(m.visual.material.baseColorTexture.convert("RGB")).astype(int) for m in (nodes, line))
+    assert np.abs(a - b).max() <= 1
+    extras = [json.loads(_json_chunk(p))["nodes"][0]["extras"] for p in paths]
+    assert extras[0]["garment_class"] == extras[1]["garment_class"]
+    assert [o["name"] for o in extras[0]["openings"]] == [o["name"] for o in extras[1]["openings"]]
+
+
+def _json_chunk(path):
+    data = path.read_bytes()
+    return data[20 : 20 + int.from_bytes(data[12:16], "little")]
