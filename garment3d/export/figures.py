@@ -18,7 +18,7 @@ from .parts import Parts, parts
 if TYPE_CHECKING:
     import trimesh
 
-MEASURE_PX = 1600
+MEASURE_PX = 1200
 """Photos with a longer side are compared at this size: the figures change in the third digit, the time tenfold."""
 
 

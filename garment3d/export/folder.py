@@ -5,6 +5,7 @@ A failed or stopped run leaves the folder as it was; a person's own files in it 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -42,8 +43,12 @@ def staged(folder: str | Path) -> Iterator[Path]:
         yield room
         _swap(room, folder)
         done = True
-    except OSError as error:
-        raise SaveError(f"{folder} was not saved: {_reason(folder, error)}") from error
+    except (OSError, SaveError) as error:
+        refused = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(refused, OSError):
+            raise
+        # The person knows nothing of the room: name the folder.
+        raise SaveError(f"{folder} was not saved: {_reason(folder, refused)}") from refused
     finally:
         shutil.rmtree(room, ignore_errors=True)
         for empty in [] if done else made:
@@ -96,8 +101,6 @@ def _swap(room: Path, folder: Path) -> None:
 
 
 def _reason(folder: Path, error: OSError) -> str:
-    import errno
-
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space or choose another folder."
     if isinstance(error, (FileExistsError, NotADirectoryError)):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..camera import orbit
-from ..data import Views
+from ..data import Camera, Views
 from ..images import to_uint8
 
 if TYPE_CHECKING:
@@ -39,12 +40,19 @@ def turntable_frames(
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[np.ndarray]:
-    """[S,S,3] uint8 frames of one whole turn over PAPER, softly lit, drawn one at a time as they are asked for."""
+    """[S,S,3] uint8 frames of one whole turn over PAPER, softly lit, drawn a few ahead of who takes them."""
     from ..render import draw, upload
 
     model = upload(mesh, device)
-    around = orbit(360 / count, elevation_deg, hw=(size_px, size_px))
-    for done, camera in enumerate(around.cameras, 1):
-        yield to_uint8(draw(model, camera, PAPER, "soft").rgb.cpu().numpy())
-        if progress is not None:
-            progress(done, count)
+    cameras = orbit(360 / count, elevation_deg, hw=(size_px, size_px)).cameras
+
+    def frame(camera: Camera) -> np.ndarray:
+        return to_uint8(draw(model, camera, PAPER, "soft").rgb.cpu().numpy())
+
+    with ThreadPoolExecutor(2) as pool:
+        ahead = [pool.submit(frame, camera) for camera in cameras[:4]]
+        for done in range(1, count + 1):
+            yield ahead.pop(0).result()
+            if progress is not None:
+                progress(done, count)
+            ahead += [pool.submit(frame, camera) for camera in cameras[done + 3 : done + 4]]

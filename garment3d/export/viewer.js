@@ -63,13 +63,14 @@ function dress() {
   })(before);
 }
 
-// The page's last act after loading is to fit itself to the window: that is when there is something to dress.
+// The page's last act after loading is to fit itself to the window: that is when there is something to dress, once.
 if (controls) dress();
 else {
   const fit = onWindowResize;
+  let dressed = false;
   onWindowResize = () => {
-    onWindowResize = fit;
     fit();
-    dress();
+    if (!dressed) dress();
+    dressed = true;
   };
 }
