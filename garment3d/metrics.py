@@ -6,16 +6,17 @@ Surfaces are compared by points on one and the exact distance to the other, neve
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import trimesh
-from scipy.spatial import cKDTree
 
 from .errors import MaskError
 from .nearest import Nearest, finite_triangles, nearest_on_surface, on_segments
 from .soundness import MeshChecks, mesh_checks
+
+if TYPE_CHECKING:
+    import trimesh
 
 __all__ = [
     "MeshChecks", "Nearest", "SurfaceDistance", "chamfer", "f_score", "loop_distance", "mask_iou", "mesh_checks",
@@ -99,8 +100,10 @@ def _points_on(mesh: trimesh.Trimesh, count: int, seed: int) -> _Samples:
 
 
 def _point_distances(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.spatial import KDTree
+
     on_a, on_b = _points_on(a, samples, seed).points, _points_on(b, samples, seed + 1).points
-    return cKDTree(on_b).query(on_a)[0], cKDTree(on_a).query(on_b)[0]
+    return KDTree(on_b).query(on_a)[0], KDTree(on_a).query(on_b)[0]
 
 
 def _face_normals(mesh: trimesh.Trimesh) -> np.ndarray:

@@ -5,13 +5,15 @@ A mesh's triangles are sorted by size; in each class a KD-tree over centroids pr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import trimesh
-from scipy.spatial import cKDTree
 
 from .errors import MeshError
+
+if TYPE_CHECKING:
+    import trimesh
+    from scipy.spatial import KDTree
 
 
 class Nearest(NamedTuple):
@@ -29,7 +31,7 @@ class _Class(NamedTuple):
     """Triangles of one size."""
 
     face: np.ndarray
-    tree: cKDTree
+    tree: KDTree
     """Over their centroids."""
     radius: np.ndarray
     """Distance from centroid to farthest corner."""
@@ -37,6 +39,8 @@ class _Class(NamedTuple):
 
 def nearest_on_surface(points: np.ndarray, mesh: trimesh.Trimesh) -> Nearest:
     """Nearest [P] of [P,3] points on a mesh, exact up to rounding; a mesh without faces raises MeshError."""
+    from scipy.spatial import KDTree
+
     triangles = finite_triangles(mesh)
     centroid = triangles.mean(1)
     radius = np.linalg.norm(triangles - centroid[:, None], axis=2).max(1)
@@ -48,7 +52,7 @@ def nearest_on_surface(points: np.ndarray, mesh: trimesh.Trimesh) -> Nearest:
     sizes, count = np.unique(octave, return_counts=True)
     for size in sizes[np.argsort(-count)]:
         face = np.flatnonzero(octave == size)
-        _search(points, triangles, _Class(face, cKDTree(centroid[face]), radius[face]), best)
+        _search(points, triangles, _Class(face, KDTree(centroid[face]), radius[face]), best)
     return best
 
 

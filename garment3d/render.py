@@ -8,13 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import reduce
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
-import trimesh
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .data import Camera
 from .raster import (
@@ -30,6 +27,9 @@ from .raster import (
     z_buffer,
 )
 from .texels import Pyramid, footprint, linear_to_srgb, pyramid, sample
+
+if TYPE_CHECKING:
+    import trimesh
 
 __all__ = ["Fragments", "Model", "Picture", "draw", "rasterize", "render", "upload", "visible"]
 
@@ -91,6 +91,9 @@ def render(
 
 def upload(mesh: trimesh.Trimesh, device: str | torch.device = "cpu") -> Model:
     """The Model of a mesh, to be drawn from many cameras without sending it again."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     edges = np.concatenate([faces[:, :2], faces[:, 1:]])
     graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(len(vertices), len(vertices)))
@@ -106,28 +109,35 @@ def upload(mesh: trimesh.Trimesh, device: str | torch.device = "cpu") -> Model:
     )
 
 
-def _textured(mesh: trimesh.Trimesh, faces: np.ndarray, device: str | torch.device) -> tuple:
+def _textured(
+    mesh: trimesh.Trimesh, faces: np.ndarray, device: str | torch.device
+) -> tuple[torch.Tensor, Pyramid] | tuple[None, None]:
     """[F,3,2] uv and the Pyramid of the mesh's texture, or None and None."""
-    material = getattr(mesh.visual, "material", None)
-    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-    uv = getattr(mesh.visual, "uv", None)
-    if image is None or uv is None or len(uv) != len(mesh.vertices):
+    from trimesh.visual import TextureVisuals
+
+    visual = mesh.visual
+    if not isinstance(visual, TextureVisuals) or visual.uv is None or len(visual.uv) != len(mesh.vertices):
+        return None, None
+    image = getattr(visual.material, "baseColorTexture", None) or getattr(visual.material, "image", None)
+    if image is None:
         return None, None
     rgb = torch.as_tensor(np.array(image.convert("RGB")), device=device)
-    factor = getattr(material, "baseColorFactor", None)
+    factor = getattr(visual.material, "baseColorFactor", None)
     tint = None if factor is None else np.asarray(factor[:3], np.float64) / (255 if np.max(factor) > 1 else 1)
-    return torch.as_tensor(np.asarray(uv)[faces], dtype=torch.float32, device=device), pyramid(rgb, tint)
+    return torch.as_tensor(np.asarray(visual.uv)[faces], dtype=torch.float32, device=device), pyramid(rgb, tint)
 
 
 def _corner_colors(mesh: trimesh.Trimesh, faces: np.ndarray) -> np.ndarray:
     """[F,3,3] linear colours of the faces' corners, from vertices, faces, the material or grey."""
+    from trimesh.visual import ColorVisuals, TextureVisuals
+
     visual = mesh.visual
-    if visual.kind == "vertex":
-        return visual.vertex_colors[:, :3][faces] / 255
-    if visual.kind == "face":
-        return np.repeat(visual.face_colors[:, None, :3] / 255, 3, 1)
+    if isinstance(visual, ColorVisuals) and visual.kind == "vertex":
+        return np.asarray(visual.vertex_colors)[:, :3][faces] / 255
+    if isinstance(visual, ColorVisuals) and visual.kind == "face":
+        return np.repeat(np.asarray(visual.face_colors)[:, None, :3] / 255, 3, 1)
     color = np.full(3, ((GREY + 0.055) / 1.055) ** 2.4)
-    if visual.kind == "texture" and getattr(visual.material, "baseColorFactor", None) is not None:
+    if isinstance(visual, TextureVisuals) and getattr(visual.material, "baseColorFactor", None) is not None:
         color = np.asarray(visual.material.main_color[:3], np.float64) / 255
     return np.broadcast_to(color, (len(faces), 3, 3))
 
@@ -246,14 +256,14 @@ def _colors(model: Model, pieces: Pieces, hits: _Hits, camera: Camera, shading: 
     weights = torch.where(off[:, None], weights.clamp(0, 1), weights)
     weights = weights / weights.sum(1, keepdim=True)
     if model.uv is not None and model.texture is not None:
-        uv = (weights[:, :, None] * model.uv[face]).sum(1)
+        uv = (weights[:, :, None] * model.uv.index_select(0, face)).sum(1)
         level = footprint(pieces, model.uv, model.texture).index_select(0, hits.piece)
         rgb = sample(model.texture, uv, level + hits.share.log2() / 2 + math.log2(supersample))
     else:
-        rgb = linear_to_srgb((weights[:, :, None] * model.colors[face]).sum(1).clamp(0, 1))
+        rgb = linear_to_srgb((weights[:, :, None] * model.colors.index_select(0, face)).sum(1).clamp(0, 1))
     if shading == "soft":
-        normal = (weights[:, :, None] * model.normals[face]).sum(1)
-        rgb = rgb * _light(normal, pieces.front[hits.piece], camera)[:, None]
+        normal = (weights[:, :, None] * model.normals.index_select(0, face)).sum(1)
+        rgb = rgb * _light(normal, pieces.front.index_select(0, hits.piece), camera)[:, None]
     return rgb
 
 

@@ -5,14 +5,14 @@ UV islands split vertices; a seam of a texture is no boundary of the cloth.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import trimesh
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .nearest import finite_triangles
+
+if TYPE_CHECKING:
+    import trimesh
 
 WELD = 1e-6
 """Positions closer than this part of the longest side are one."""
@@ -96,6 +96,9 @@ def _next(corner: np.ndarray) -> np.ndarray:
 
 def _groups(count: int, *links: np.ndarray) -> np.ndarray:
     """[count] label of the connected group of every node, for [N,2] links."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     link = np.concatenate(links)
     graph = coo_array((np.ones(len(link), bool), (link[:, 0], link[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]

@@ -27,7 +27,7 @@ class Pyramid(NamedTuple):
 
 def pyramid(rgb: torch.Tensor, tint: np.ndarray | None = None) -> Pyramid:
     """The Pyramid of a [H,W,3] uint8 sRGB image, times a linear [3] `tint`."""
-    level = rgb.float().permute(2, 0, 1)[None]
+    level = rgb.permute(2, 0, 1)[None].float()
     if tint is not None and not np.allclose(tint, 1):
         factor = torch.as_tensor(tint, dtype=torch.float32, device=rgb.device)[None, :, None, None]
         level = linear_to_srgb(srgb_to_linear(level / 255) * factor) * 255
@@ -77,7 +77,7 @@ def sample(texture: Pyramid, uv: torch.Tensor, level: torch.Tensor) -> torch.Ten
 
 def _bilinear(texture: Pyramid, uv: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     """[P,3] in 0..255 at [P,2] uv with the origin at the top left, edge texels held."""
-    wh, first = texture.wh[level], texture.first[level]
+    wh, first = texture.wh.index_select(0, level), texture.first.index_select(0, level)
     xy = uv * wh - 0.5
     low = xy.floor()
     fx, fy = (xy - low).unsqueeze(-1).unbind(1)
@@ -86,7 +86,7 @@ def _bilinear(texture: Pyramid, uv: torch.Tensor, level: torch.Tensor) -> torch.
     x1, y1 = (low.long() + 1).clamp(min=zero, max=wh - 1).unbind(1)
 
     def texel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return texture.texels[first + y * wh[:, 0] + x].view(torch.uint8).view(-1, 4)[:, :3].float()
+        return texture.texels.index_select(0, first + y * wh[:, 0] + x).view(torch.uint8).view(-1, 4)[:, :3].float()
 
     top = torch.lerp(texel(x0, y0), texel(x1, y0), fx)
     return torch.lerp(top, torch.lerp(texel(x0, y1), texel(x1, y1), fx), fy)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from ..data import Camera, Orbit, Views
 from ..errors import MaskError, PhotoError, UnclearGarment
@@ -76,20 +75,31 @@ def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:
             f"The view at {azimuth_deg:g}° has no plain background; give masks or pictures with alpha."
         )
     apart = np.abs(pixels - color).max(2)
-    regions, _ = ndimage.label(apart < APART)
+    regions = _regions(apart < APART)
     edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     garment = ~np.isin(regions, np.unique(edge[edge > 0]))
     return torch.as_tensor(_feathered(garment, pixels, color), dtype=torch.float32, device=rgb.device)
 
 
+def _regions(solid: np.ndarray) -> np.ndarray:
+    """[H,W] int labels of the connected regions of a binary mask, 0 outside."""
+    from scipy import ndimage
+
+    labels = np.zeros(solid.shape, np.int32)
+    ndimage.label(solid, output=labels)
+    return labels
+
+
 def _feathered(garment: np.ndarray, pixels: np.ndarray, color: np.ndarray) -> np.ndarray:
     """[H,W] soft mask whose rim is the share of the nearest solid colour in its mixture with the background."""
-    core = ndimage.binary_erosion(garment, iterations=2)
-    rim = ndimage.binary_dilation(garment) & ~ndimage.binary_erosion(garment)
+    from scipy import ndimage
+
+    core = np.asarray(ndimage.binary_erosion(garment, iterations=2), bool)
+    rim = np.asarray(ndimage.binary_dilation(garment), bool) & ~np.asarray(ndimage.binary_erosion(garment), bool)
     if not core.any():
         return garment.astype(np.float32)
-    nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
-    toward = pixels[tuple(nearest)] - color
+    rows, columns = np.asarray(ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True))
+    toward = pixels[rows, columns] - color
     length = (toward**2).sum(2)
     share = ((pixels - color) * toward).sum(2) / np.maximum(length, (2 * APART) ** 2)
     return np.where(rim & (length > (2 * APART) ** 2), np.clip(share, 0, 1), garment)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-import trimesh
 
 from ..camera import orbit as default_orbit
 from ..data import Orbit, Views
 from ..render import draw, upload
+
+if TYPE_CHECKING:
+    import trimesh
 
 
 def rendered_orbit(
