@@ -179,7 +179,7 @@ def z_buffer(pieces: Pieces, hw: tuple[int, int]) -> tuple[torch.Tensor, torch.T
                 column.index_select(0, span) for column in (piece, start, count.cumsum(0) - count, rate, step)
             )
             offset = torch.arange(len(span), device=device).sub_(before)
-            depth = torch.addcmul(rate, offset, step)
+            depth = torch.addcmul(rate, offset.to(step.dtype), step)
             depth = depth.reciprocal_() if pieces.perspective else depth
             key = depth.view(torch.int32).to(torch.int64).bitwise_left_shift_(32).bitwise_or_(piece)
             nearest.scatter_reduce_(0, offset.add_(start), key, "amin")
