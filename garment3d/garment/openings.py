@@ -281,7 +281,10 @@ def _neck(shape: _Shape, right: _Sleeve | None, left_outer: int | None) -> tuple
                 drop = (xy[i, 1] + xy[j, 1] - 2 * top) / 2 / shape.height
                 tilt = abs(xy[i, 1] - xy[j, 1]) / shape.height
                 sharp = min(shape.turn[i], 0.9) + min(shape.turn[j], 0.9)
-                score = sharp - 6 * skew - 10 * drop - 5 * tilt - 0.6 * width
+                lip = xy[shape.loop.arc(i, j)]
+                dip = float((lip[:, 1] - (xy[i, 1] + xy[j, 1]) / 2).max()) / (width * shape.width)
+                straps = dip > 0.2  # only straps hold up a neck as wide as the shoulders
+                score = sharp - 6 * skew - 10 * drop - 5 * tilt - 0.6 * width - (0 if straps else 4 * max(width - 0.5, 0))
                 if score > best:
                     best, chosen = score, (i, j)
     if chosen is None:

@@ -90,7 +90,7 @@ def _cut(outer: np.ndarray, camera: Camera, spans: tuple[Span, ...], neckline_px
     for (_, end, _), (a, b, name) in zip(arcs, arcs[1:] + arcs[:1], strict=True):
         seam = to_canonical(camera, _walk(outer, end, a))
         back = to_canonical(camera, _walk(outer, a, b))
-        cut = name == "neck" and neckline_px is not None
+        cut = name in ("neck", "waist") and neckline_px is not None
         front = _joined(back, to_canonical(camera, neckline_px)) if cut else back
         pieces += [Piece(seam, seam, None), Piece(front, back, name)]
     return pieces

@@ -15,6 +15,7 @@ from ..errors import OutlineError
 from .depth import DepthModel, depths
 from .inflate import inflation
 from .mesher import rim, rim_rings, signed_areas, split_inner_edges
+from .neckline import front_neckline
 from .openings import Span, find_openings
 from .panels import Panel, Ring, panels, pieces_of, sampled
 from .unroll import unrolled
@@ -53,7 +54,9 @@ def garment_shell(
     import trimesh
 
     spans = find_openings(soft).spans if spans is None else spans
-    rings = pieces_of(soft, photo_camera(soft), spans)
+    top = next((s for s in spans if s.name in ("neck", "waist")), None)
+    neckline = front_neckline(rgb, soft, top) if rgb is not None and top is not None else None
+    rings = pieces_of(soft, photo_camera(soft), spans, neckline)
     spacing = _first_spacing(soft, triangles)
     coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
     front, back = _evened(coarse, triangles)
