@@ -2,8 +2,8 @@
 
 from .garments import CLASSES, TrueGarment, make_garment
 from .photo import (
-    Truth,
     TruePhoto,
+    Truth,
     canonical,
     canonical_loops,
     canonical_mesh,

@@ -14,6 +14,28 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 KINDS = ("solid", "stripes", "pinstripes", "check", "dots", "floral", "knit", "denim", "melange")
 
+PALETTES = (
+    "f4f4f2 1f2a44 c8452f",  # white, navy, brick
+    "f3efe6 3f5d4c d9a441",  # ecru, bottle green, ochre
+    "16171a e9e6df c23b3b",  # black, bone, red
+    "191b22 d8a7b1 f2efe9",  # black, rose, white
+    "1f2a44 f1efe8 d64f3c",  # navy, white, coral
+    "17686b f3d9b1 e8734a",  # teal, cream, orange
+    "a7352e f5e6d3 2e2a2b",  # brick, cream, black
+    "d9a441 2f2a26 f7f1e3",  # ochre, espresso, cream
+    "b9c8d9 2b3f5c f6f3ee",  # ice blue, ink, white
+    "d8c5e0 5b3a6b f4e27a",  # lilac, plum, lemon
+    "f0c9c4 8c2f39 5d7052",  # blush, wine, sage
+    "cfd8c3 445239 e3825b",  # sage, moss, apricot
+    "8a8d91 23262b e5e5e3",  # grey, charcoal, pale grey
+    "c9b79c 4a3b2c f3ede2",  # camel, brown, cream
+    "e8734a fbe9d7 2d4a5e",  # orange, cream, petrol
+    "3d6fb4 f5f3ee f2b84b",  # blue, white, amber
+    "5a2a3c e7c9c0 c98a3d",  # burgundy, shell, bronze
+    "e3c63d 2d3142 fafafa",  # yellow, slate, white
+)
+"""Base, contrast and accent, sRGB in hex."""
+
 
 class Place(NamedTuple):
     """Where N samples lie on the garment."""
@@ -58,21 +80,10 @@ def hsv(h: float, s: float, v: float) -> np.ndarray:
 
 
 def colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A base, a contrast and an accent colour that shops sell."""
-    hue = rng.uniform()
-    tone = rng.choice(["white", "black", "grey", "bright", "deep", "pastel", "earth"])
-    base = {
-        "white": hsv(0.1, 0.01, 0.96),
-        "black": hsv(0.6, 0.1, 0.11),
-        "grey": hsv(0.6, 0.03, rng.uniform(0.4, 0.75)),
-        "bright": hsv(hue, rng.uniform(0.6, 0.85), rng.uniform(0.7, 0.92)),
-        "deep": hsv(hue, rng.uniform(0.5, 0.8), rng.uniform(0.25, 0.5)),
-        "pastel": hsv(hue, rng.uniform(0.15, 0.35), rng.uniform(0.85, 0.95)),
-        "earth": hsv(rng.uniform(0.04, 0.13), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.8)),
-    }[str(tone)]
-    light = base.mean() > 0.55
-    second = hsv(hue + rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.8), 0.35 if light else 0.92)
-    return base, second, hsv(hue + rng.uniform(0.1, 0.3), 0.7, 0.85)
+    """A base, a contrast and an accent colour that shops sell, each slightly off its palette."""
+    palette = PALETTES[rng.integers(len(PALETTES))]
+    chosen = np.array([[int(code[i : i + 2], 16) for i in (0, 2, 4)] for code in palette.split()]) / 255
+    return tuple(np.clip(chosen + rng.uniform(-0.02, 0.02, (3, 1)) + rng.uniform(-0.02, 0.02, (3, 3)), 0.03, 0.97))
 
 
 def make_fabric(garment_class: str, seed: int, white: bool = False) -> Fabric:
@@ -84,6 +95,8 @@ def make_fabric(garment_class: str, seed: int, white: bool = False) -> Fabric:
     weights = np.array([0.24, 0.14, 0.05, 0.1, 0.09, 0.14, 0.08, 0.04, 0.12])
     if garment_class == "trousers":
         weights = np.array([0.3, 0.02, 0.08, 0.1, 0.02, 0.06, 0.02, 0.3, 0.1])
+    elif garment_class != "skirt":
+        weights[KINDS.index("denim")] = 0
     kind = str(rng.choice(KINDS, p=weights / weights.sum()))
     base, second, third = colours(rng)
     if kind == "denim":
@@ -100,7 +113,7 @@ def motif(rng: np.random.Generator, ink: np.ndarray, accent: np.ndarray) -> np.n
     """[512,512,4] float chest print with transparency: a badge, a sun over waves, or a word."""
     image = Image.new("RGBA", (512, 512), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
-    first, second = (tuple(int(255 * c) for c in colour) + (255,) for colour in (ink, accent))
+    first, second = ((*tuple(int(255 * c) for c in colour), 255) for colour in (ink, accent))
     style = rng.integers(3)
     if style == 0:
         draw.ellipse((40, 40, 472, 472), fill=first)
@@ -182,17 +195,17 @@ def woven(fabric: Fabric, place: Place) -> np.ndarray:
         rib = np.abs(np.sin(place.across * np.pi / 0.55))
         return plain * (0.82 + 0.18 * rib)[:, None]
     if fabric.kind == "denim":
-        twill = 0.035 * np.sin((place.across + place.up) * 2 * np.pi / 0.22) + 0.05 * noise(place, 3, 0.12)
-        worn = np.exp(-(((np.abs(place.across) - 10) / 7) ** 2)) * np.clip(0.18 + 0.05 * noise(place, 4, 2.0), 0, 1)
+        twill = 0.025 * np.sin((place.across + place.up) * 2 * np.pi / 0.22) + 0.018 * noise(place, 3, 0.1)
+        worn = np.exp(-(((np.abs(place.across) - 10) / 7) ** 2)) * np.clip(0.2 + 0.03 * noise(place, 4, 2.0), 0, 1)
         return np.clip(mix(plain, np.array([0.85, 0.89, 0.95]), worn) + twill[:, None], 0, 1)
     if fabric.kind == "melange":
-        return np.clip(plain * (1 + 0.06 * noise(place, 5, 0.1))[:, None], 0, 1)
+        return np.clip(plain * (1 + 0.04 * noise(place, 5, 0.07, 0.6))[:, None], 0, 1)
     return plain
 
 
 def colour(fabric: Fabric, place: Place) -> np.ndarray:
     """[N,3] sRGB in 0..1 of the cloth at N places, unlit: weave, print, collar, cuffs, seams and label."""
-    rgb = woven(fabric, place) * (1 + 0.012 * noise(place, 6, 0.15))[:, None]
+    rgb = woven(fabric, place) * (1 + 0.008 * noise(place, 6, 0.08, 0.6))[:, None]
     outside = ~place.inside
     if fabric.chest is not None:
         h, w = fabric.chest.shape[:2]

@@ -18,7 +18,7 @@ def creases(rng: np.random.Generator, pattern: Pattern, points: np.ndarray) -> n
     reach = float(np.median(pattern.torso.levels[:, 1]))
     height = np.zeros(len(points))
     for facing in (1, -1):
-        near = ramp(facing * points[:, 2], -1, 2)
+        near = ramp(facing * points[:, 2], -3, 5)
         for _ in range(pattern.folds.creases):
             x, y = rng.uniform(-reach, reach), rng.uniform(low, high)
             # Drag lines run from the sides up and outwards, as cloth hangs from shoulders and hips.
@@ -54,7 +54,7 @@ def limb_folds(rng: np.random.Generator, pattern: Pattern, index: int, points: n
         around = rng.uniform(-np.pi, np.pi)
         side = ramp(np.cos(angle - around), -0.6, 0.8)
         slant = rng.uniform(1, 4) * np.sin(angle - around)
-        height += rng.uniform(0.3, 1) * side * ridge((along - centre * limb.length + slant) / rng.uniform(1.3, 2.6))
+        height += rng.uniform(0.3, 1) * side * ridge((along - centre * limb.length + slant) / rng.uniform(1.6, 3.2))
     return height * pattern.folds.limb_depth
 
 
@@ -66,6 +66,8 @@ def displacement(
     limb_height = np.zeros(len(points))
     for index, gap in enumerate(torso_minus_limbs):
         share = ramp(gap, -1, 3)
+        # Legs stay smooth where they nearly touch, or their folds would run into each other.
+        share = share * ramp(np.abs(points[:, 0]), 1, 6) if pattern.flat_cloth else share
         limb_height += share * limb_folds(rng, pattern, index, points)
         torso_share *= 1 - share
     return torso_share * (creases(rng, pattern, points) + gathers(rng, pattern, points)) + limb_height

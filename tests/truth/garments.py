@@ -72,6 +72,8 @@ def build(
         pattern.low - low_shift, step_cm, tuple(np.ceil((pattern.high - pattern.low) / step_cm).astype(int) + 1)
     )
     fields = [distance(grid, primitive) for primitive in (pattern.torso, *pattern.limbs)]
+    if not all(clear_end(limb, grid, fields[0], pattern.blend) for limb in pattern.limbs):
+        return None
     total = reduce(lambda a, b: union(a, b, pattern.blend), fields)
     patch = relaxed(cut_open(pattern, grid, fields, surface(grid, total)), grid, total, rounds=3)
     loops = named_loops(pattern, grid, fields, patch)
@@ -85,15 +87,45 @@ def build(
         height = displacement(np.random.default_rng([99, seed]), pattern, patch.vertices, gaps)
         height *= ramp(edge_distance(patch.vertices, loops)[:, 0], 0, 6)
         moved = patch.vertices + height[:, None] * np.array(mesh.vertex_normals) * [1, 0.6, 1]
-        mesh = trimesh.Trimesh(moved, patch.faces, process=False)
+        mesh = trimesh.Trimesh(untangled(moved, patch.faces), patch.faces, process=False)
     edge = edge_distance(np.asarray(mesh.vertices), loops)
     return TrueGarment(mesh, loops, garment_class, seed, pattern.girths, pattern, patch.panel, cloth, edge)
+
+
+def untangled(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """[V,3] with the corners of faces that a fold has turned over drawn to their neighbours' mean."""
+    edges = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    for _ in range(12):
+        mesh = trimesh.Trimesh(vertices, faces, process=False)
+        over = (mesh.vertex_normals[faces].mean(1) * mesh.face_normals).sum(1) < 0.1
+        if not over.any():
+            break
+        corners = np.unique(faces[over])
+        mine = edges[np.isin(edges[:, 0], corners)]
+        total, count = np.zeros_like(vertices), np.zeros(len(vertices))
+        np.add.at(total, mine[:, 0], vertices[mine[:, 1]])
+        np.add.at(count, mine[:, 0], 1)
+        vertices = vertices.copy()
+        vertices[corners] = total[corners] / count[corners, None]
+    return vertices
+
+
+def clear_end(limb: Limb, grid: Grid, torso: np.ndarray, room_cm: float) -> bool:
+    """Whether a limb's end lies outside the torso all around, so that its opening is the limb's alone."""
+    angle = np.linspace(0, 2 * np.pi, 40)[:, None]
+    along = limb.tangent(np.array(1.0))
+    side = np.array([-along[1], along[0], 0]) / np.hypot(*along[:2])
+    width, depth = limb.axes(np.array(1.0))
+    ring = limb.curve(np.array(1.0)) + width * np.cos(angle) * side + depth * np.sin(angle) * np.array([0, 0, 1.0])
+    return bool(grid.sample(torso, ring).min() > room_cm)
 
 
 def cut_open(pattern: Pattern, grid: Grid, fields: list[np.ndarray], patch: Patch) -> Patch:
     """The surface split into panels along its seams and cut open at every opening; its largest piece."""
     for index, field in enumerate(fields[1:]):
-        patch, inside = split(patch, grid.sample(fields[0] - field, patch.vertices))
+        others = np.minimum.reduce([f for f in fields if f is not field])
+        patch, inside = split(patch, grid.sample(others - field, patch.vertices))
         patch = patch._replace(panel=np.where(inside, index + 2, patch.panel))
     for cut in pattern.cuts:
         patch, gone = split(patch, cut_values(cut, grid, fields, patch.vertices))
@@ -107,11 +139,10 @@ def cut_open(pattern: Pattern, grid: Grid, fields: list[np.ndarray], patch: Patc
 def cut_values(cut, grid: Grid, fields: list[np.ndarray], points: np.ndarray) -> np.ndarray:
     """[N] a cut's field, held below zero on parts that belong to another limb or to the torso."""
     value = cut.field(points)
-    if cut.limb:
-        others = [grid.sample(f, points) for i, f in enumerate(fields) if i != cut.limb]
-        elsewhere = grid.sample(fields[cut.limb], points) > np.minimum.reduce(others)
-        value = np.where(elsewhere, -8.0, value)
-    return value
+    others = [grid.sample(f, points) for i, f in enumerate(fields) if i != cut.limb]
+    if not others:
+        return value
+    return np.where(grid.sample(fields[cut.limb], points) > np.minimum.reduce(others), -8.0, value)
 
 
 def largest(patch: Patch) -> Patch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .patterns import Cut, Folds, Girth, Pattern, body, hem_cut, limb_cut, tube
+from .patterns import Cut, Folds, Girth, Pattern, body, bounds, hem_cut, limb_cut, tube
 from .sections import Level, Limb, Torso, half_axes
 from .sizes import BREADTH_TO_DEPTH, BodySize
 
@@ -33,11 +33,10 @@ def skirt(rng: np.random.Generator) -> Pattern:
     torso = Torso(levels, exponent)
     dip = rng.uniform(0.5, 2.5)
     cuts = (waist_cut(0, dip, top.front), hem_cut("hem", -length, rng.uniform(-0.015, 0.015), rng.uniform(0, 1), 12))
-    gathers = 0.3 if flare < 1.2 else rng.uniform(0.8, 2.0)
-    folds = Folds(int(rng.integers(3, 9)), rng.uniform(0.15, 0.4), gathers, int(rng.integers(8, 18)), -3.0, 0.0)
-    wide, deep = torso.levels[:, 1].max() + 4, torso.levels[:, 2:4].max() + 4
+    gathers = 0.3 if flare < 1.2 else rng.uniform(0.9, 2.2)
+    folds = Folds(int(rng.integers(3, 9)), rng.uniform(0.2, 0.6), gathers, int(rng.integers(11, 24)), -3.0, 0.0)
     girths = tuple(Girth(name, g, 0, y) for name, y, g, _, _ in rows[1:])
-    low, high = np.array([-wide, -length - 3, -deep]), np.array([wide, 2.5, deep])
+    low, high = bounds(torso, [], -length - 3)
     return Pattern(torso, (), cuts, girths, folds, low, high, 1.0, False, float("nan"))
 
 
@@ -50,11 +49,13 @@ def legs(
     ankle = max(
         size.ankle + 6, knee * rng.choice([rng.uniform(0.62, 0.8), rng.uniform(0.9, 1.0), rng.uniform(1.1, 1.35)])
     )
-    length = size.inseam * rng.choice([rng.uniform(0.93, 1.02), rng.uniform(0.93, 1.02), rng.uniform(0.2, 0.75)])
+    length = size.inseam * rng.choice(
+        [rng.uniform(0.93, 1.02), rng.uniform(0.93, 1.02), rng.uniform(0.8, 0.95), rng.uniform(0.15, 0.4)]
+    )
     thigh = tube(size.thigh + ease, flat)
     result = []
     for side in (1, -1):
-        angle = np.radians(rng.uniform(2.5, 6.5) + extra_deg)
+        angle = np.radians(rng.uniform(1.0, 4.0) + extra_deg)
         top = np.array([side * hip.width * 0.47, -rise + 2, hip.z])
         end = top + np.array([side * np.sin(angle), -np.cos(angle), 0]) * (length + 2)
         end[2] += rng.uniform(-2, 1)
@@ -84,9 +85,6 @@ def trousers(rng: np.random.Generator, spread_extra_deg: float) -> Pattern:
     cuts = [waist_cut(top_y, rng.uniform(0.5, 3), levels[1].front)]
     cuts += [limb_cut(n, limb, i + 1) for i, (n, limb) in enumerate(zip(("leg_l", "leg_r"), limbs, strict=True))]
     girths = (Girth("hip", hip, 0, -size.hip_drop), Girth("leg", end_girth, 1, 0.985))
-    wide = max(levels[2].width, *(abs(limb.control[:, 0]).max() + limb.axes(np.array(1.0))[0] for limb in limbs)) + 4
-    deep = max(levels[2].front, levels[2].back) + 5
-    low_y = min(limb.control[:, 1].min() for limb in limbs) - 6
-    folds = Folds(int(rng.integers(2, 7)), rng.uniform(0.1, 0.35), 0.0, 8, -5.0, rng.uniform(0.2, 0.6))
-    low, high = np.array([-wide, low_y, -deep]), np.array([wide, 2.5, deep])
+    folds = Folds(int(rng.integers(2, 7)), rng.uniform(0.2, 0.5), 0.0, 8, -5.0, rng.uniform(0.2, 0.5))
+    low, high = bounds(torso, limbs, -rise)
     return Pattern(torso, tuple(limbs), tuple(cuts), girths, folds, low, high, 2.5, True, float("nan"))

@@ -93,6 +93,19 @@ def limb_cut(name: str, limb: Limb, index: int) -> Cut:
     return Cut(name, lambda points: (points - end) @ direction, index)
 
 
+def bounds(torso: Torso, limbs: list[Limb], low_y: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest corner in cm of a box around everything from `low_y` up that is kept."""
+    wide = np.abs(torso.levels[:, 4]).max() + torso.levels[:, 1].max() + 1.5
+    deep = np.abs(torso.levels[:, 5]).max() + torso.levels[:, 2:4].max() + 1.5
+    low, high = np.array([-wide, low_y, -deep]), np.array([wide, 2.5, deep])
+    t = np.linspace(0, 1, 24)
+    for limb in limbs:
+        reach = limb.axes(t).max(1, keepdims=True) + 1.5
+        low = np.minimum(low, (limb.curve(t) - reach).min(0))
+        high = np.maximum(high, (limb.curve(t) + reach).max(0) * [1, 0, 1])
+    return low, high
+
+
 def hem_cut(name: str, y: float, tilt: float, back_drop: float, depth: float) -> Cut:
     """A nearly level lower edge; `tilt` in cm per cm of x, the back hangs `back_drop` cm lower than the front."""
     return Cut(name, lambda p: y + tilt * p[:, 0] + back_drop * np.clip(p[:, 2] / depth, -1, 1) / 2 - p[:, 1])

@@ -46,15 +46,32 @@ def rasterise(points: np.ndarray, faces: np.ndarray, hw: tuple[int, int]) -> Fra
     span, column = _spans(np.maximum(stop - start, 0))
     column = column + start[span]
     face, row = face[span], row[span]
-    weights = _barycentric(x[face], y[face], column + 0.5, row + 0.5, area[face])
-    depth = (weights * z[face]).sum(1)
+    # Depth is a plane over the picture: three numbers per face instead of weights per sample.
+    u, v = _slopes(x, y, area)
+    across, down = (u * (z[:, 1:] - z[:, :1])).sum(1), (v * (z[:, 1:] - z[:, :1])).sum(1)
+    level = z[:, 0] - across * (x[:, 0] - 0.5) - down * (y[:, 0] - 0.5)
+    depth = level[face] + across[face] * column + down[face] * row
     index = row * hw[1] + column
     nearest = np.full(hw[0] * hw[1], -np.inf)
     np.maximum.at(nearest, index, depth)
+    winner = np.full(hw[0] * hw[1], -1)
     seen = np.flatnonzero(depth == nearest[index])
-    index, keep = np.unique(index[seen], return_index=True)
-    seen = seen[keep]
-    return Fragments(index, face[seen], weights[seen], depth[seen], hw)
+    winner[index[seen]] = seen
+    index = np.flatnonzero(winner >= 0)
+    seen = winner[index]
+    face = face[seen]
+    right, below = column[seen] + 0.5 - x[face, 0], row[seen] + 0.5 - y[face, 0]
+    second = u[face, 0] * right + v[face, 0] * below
+    third = u[face, 1] * right + v[face, 1] * below
+    return Fragments(index, face, np.stack([1 - second - third, second, third], 1), depth[seen], hw)
+
+
+def _slopes(x: np.ndarray, y: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[F,2] change per sample to the right, and downwards, of the weights of the second and third corner."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u = np.stack([y[:, 2] - y[:, 0], y[:, 0] - y[:, 1]], 1) / area[:, None]
+        v = np.stack([x[:, 0] - x[:, 2], x[:, 1] - x[:, 0]], 1) / area[:, None]
+    return u, v
 
 
 def _crossings(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,10 +85,3 @@ def _crossings(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> tuple[np.ndarray
         right = np.where(crosses, np.maximum(right, hit), right)
     none = left > right
     return np.where(none, 0, left), np.where(none, 0, right)
-
-
-def _barycentric(x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """[N,3] weights of the triangles' corners at points (px, py)."""
-    second = ((px - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (py - y[:, 0])) / area
-    third = ((x[:, 1] - x[:, 0]) * (py - y[:, 0]) - (px - x[:, 0]) * (y[:, 1] - y[:, 0])) / area
-    return np.stack([1 - second - third, second, third], 1)

@@ -139,7 +139,7 @@ class Limb:
         k = k ** (1 / n)
         if not self.wall:
             return k
-        gap = 0.5 + 0.025 * np.maximum(self.control[0, 1] - points[..., 1], 0)
+        gap = 0.7 + 0.025 * np.maximum(self.control[0, 1] - points[..., 1], 0)
         return np.maximum(k, 1 + (gap - self.wall * points[..., 0]) / 10)
 
 

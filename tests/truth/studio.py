@@ -17,9 +17,9 @@ BACKGROUNDS = ("white", "near_white", "near_white", "light_grey", "gradient", "c
 
 def interpolate(values: np.ndarray, seen: Fragments, faces: np.ndarray) -> np.ndarray:
     """[N] or [N,C] per-vertex values at the samples."""
-    corners = values[faces[seen.face]]
+    corners = faces[seen.face]
     weights = seen.weights if values.ndim == 1 else seen.weights[..., None]
-    return (corners * weights).sum(1)
+    return sum(values[corners[:, i]] * weights[:, i] for i in range(3))
 
 
 def lit(
@@ -28,25 +28,25 @@ def lit(
     """[H,W,3] float cloth colours times light, premultiplied by coverage, averaged to whole pixels."""
     faces = np.asarray(garment.mesh.faces)
     normal = interpolate(np.asarray(garment.mesh.vertex_normals), seen, faces)
-    normal *= np.array([sign, 1, sign]) / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    normal *= np.array([sign, 1, sign]) / np.sqrt(np.einsum("ij,ij->i", normal, normal) + 1e-12)[:, None]
     inside = np.asarray(garment.mesh.face_normals)[seen.face, 2] * sign < 0
     normal = np.where(inside[:, None], -normal, normal)
-    spot = (garment.cloth[seen.face] * seen.weights[..., None]).sum(1)
+    spot = sum(garment.cloth[seen.face, i] * seen.weights[:, i, None] for i in range(3))
     edge = interpolate(garment.edge, seen, faces)
     place = Place(garment.panel[seen.face], spot[:, 0], spot[:, 1], inside, edge[:, 0], edge[:, 1])
     base = colour(fabric, place)
     key = np.array([rng.uniform(-0.55, 0.55), rng.uniform(0.35, 0.7), 0.8])
     diffuse = np.clip(normal @ (key / np.linalg.norm(key)), 0, 1)
     sky = 0.5 + 0.5 * normal[:, 1]
-    light = 0.40 + 0.50 * diffuse + 0.08 * sky + 0.12 * np.clip(normal[:, 2], 0, 1)
-    light *= np.where(inside, 0.78, 1.0) * occlusion(seen, px_per_cm)
+    light = 0.36 + 0.56 * diffuse + 0.14 * sky
+    light *= np.where(inside, 0.78, 1.0) * occlusion(seen, px_per_cm, normal[:, 2])
     linear = base**2.2 * light[:, None]
     image = np.zeros((seen.hw[0] * seen.hw[1], 3), np.float32)
     image[seen.index] = np.clip(linear, 0, 1) ** (1 / 2.2)
     return image.reshape(seen.hw[0] // 2, 2, seen.hw[1] // 2, 2, 3).mean((1, 3))
 
 
-def occlusion(seen: Fragments, px_per_cm: float) -> np.ndarray:
+def occlusion(seen: Fragments, px_per_cm: float, normal_z: np.ndarray) -> np.ndarray:
     """[N] in 0.5..1: darker where the garment around lies nearer to the viewer, in creases and inside the collar."""
     depth = np.zeros(seen.hw[0] * seen.hw[1], np.float32)
     there = np.zeros_like(depth)
@@ -58,9 +58,10 @@ def occlusion(seen: Fragments, px_per_cm: float) -> np.ndarray:
         sigma = radius_cm * px_per_cm / 2
         around = gaussian_filter(depth, sigma) / np.maximum(gaussian_filter(there, sigma), 1e-3)
         shade += strength * np.clip(around - mean, 0, 6)
-    fine = np.clip(1 - shade, 0.5, 1)
     row, column = np.divmod(seen.index, seen.hw[1])
-    return fine[row // 4, column // 4]
+    # A surface that turns away at the outline is lower than its neighbours, yet open to the light.
+    facing = np.clip((np.abs(normal_z) - 0.15) / 0.5, 0, 1)
+    return np.clip(1 - shade[row // 4, column // 4] * facing, 0.5, 1)
 
 
 def backdrop(kind: str, hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

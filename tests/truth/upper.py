@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .patterns import Cut, Folds, Girth, Pattern, body, hem_cut, limb_cut, ramp, tube
+from .patterns import Cut, Folds, Girth, Pattern, body, bounds, hem_cut, limb_cut, ramp, tube
 from .sections import Level, Limb, Torso, half_axes
 from .sizes import BREADTH_TO_DEPTH, BodySize
 
@@ -94,8 +94,10 @@ def shoulders(frame: Frame, neck: Neckline, chest: Level, lean: float) -> list[L
     return [Level(y, w, chest.front * s, chest.back * s, chest.x, chest.z - lean * depth * (1 - s)) for y, w, s in rows]
 
 
-def sleeves(rng: np.random.Generator, frame: Frame, kind: str, spread_deg: float, fit: float, z: float) -> list[Limb]:
-    """Left and right sleeve, hanging at nearly the same angle; `kind` short, elbow or long."""
+def sleeves(
+    rng: np.random.Generator, frame: Frame, kind: str, spread_deg: float, fit: float, z: float
+) -> tuple[list[Limb], float]:
+    """Left and right sleeve, hanging alike, and the cuff's girth in cm; `kind` short, elbow or long."""
     size = frame.size
     share = {"short": rng.uniform(0.28, 0.42), "elbow": rng.uniform(0.5, 0.68), "long": rng.uniform(0.95, 1.05)}[kind]
     flat = rng.uniform(1.25, 1.6)
@@ -114,7 +116,7 @@ def sleeves(rng: np.random.Generator, frame: Frame, kind: str, spread_deg: float
         end = start + along * length + out * (axes[0][0] - axes[-1][0]) * 0.5 + np.array([0, 0, forward])
         middle = (start + end) / 2 + out * bend + np.array([0, 0, -forward * 0.4])
         result.append(Limb(np.array([start, middle, end]), [0, 0.4 if kind != "long" else 0.25, 0.7, 1], axes))
-    return result
+    return result, cuff
 
 
 def frame_of(rng: np.random.Generator, size: BodySize, chest_width: float, sleeved: bool, length: float) -> Frame:
@@ -129,45 +131,100 @@ def frame_of(rng: np.random.Generator, size: BodySize, chest_width: float, sleev
     return Frame(size, shoulder_x, shoulder_y, armpit_y, armpit_y - 2.5, waist_y, waist_y - size.hip_drop, -length)
 
 
-def upper(rng: np.random.Generator, kind: str, spread_extra_deg: float) -> Pattern:
-    """The pattern of a tee, longsleeve, top or dress."""
-    size, dress = body(rng), kind == "dress"
-    arms = {"tee": "short", "longsleeve": rng.choice(["long", "long", "elbow"])}.get(kind, "none")
-    arms = rng.choice(["none", "strap", "short", "elbow", "long"], p=[0.3, 0.15, 0.3, 0.1, 0.15]) if dress else arms
-    arms = rng.choice(["none", "strap"]) if kind == "top" else arms
-    sleeved = arms not in ("none", "strap")
+def arms_of(rng: np.random.Generator, kind: str) -> str:
+    """How the arms go through: short, elbow or long sleeves, straps, or none (armholes)."""
+    if kind == "tee":
+        return "short"
+    if kind == "longsleeve":
+        return str(rng.choice(["long", "long", "elbow"]))
+    if kind == "top":
+        return str(rng.choice(["none", "strap"]))
+    return str(rng.choice(["none", "strap", "short", "elbow", "long"], p=[0.3, 0.15, 0.3, 0.1, 0.15]))
+
+
+class Column(NamedTuple):
+    """The torso from the chest down: its sections, their planned girths, and the landmarks."""
+
+    levels: list[Level]
+    girths: list[Girth]
+    frame: Frame
+    exponent: float
+    fit: float
+    """0 close to the body, 1 boxy."""
+
+
+def column(rng: np.random.Generator, dress: bool, sleeved: bool) -> Column:
+    """A torso from the chest to the hem, straight or waisted, flared below the hip where it is a dress."""
+    size = body(rng)
     fit = rng.uniform(0, 0.45) if dress or not sleeved else rng.uniform(0, 1)
     exponent, belly, hang = rng.uniform(2.15, 2.6), rng.uniform(-0.05, 0.12), rng.uniform(1.15, 1.6)
-    girth = {"chest": size.chest + 4 + 16 * fit}
-    girth["waist"] = (size.waist + 8) * (1 - fit) + girth["chest"] * fit
-    girth["hip"] = max(size.hip + 4, (size.hip + 8) * (1 - fit) + girth["chest"] * fit)
-    ratio = {name: BREADTH_TO_DEPTH[name] * hang for name in girth}
+    chest = size.chest + 4 + 16 * fit
+    waist = (size.waist + 8) * (1 - fit) + chest * fit
+    hip = max(size.hip + 4, (size.hip + 8) * (1 - fit) + chest * fit)
+    ratio = {name: value * hang for name, value in BREADTH_TO_DEPTH.items()}
     length = size.back + (rng.uniform(45, 75) if dress else rng.uniform(16, 32) if sleeved else rng.uniform(8, 26))
-    chest_width = half_axes(girth["chest"], ratio["chest"], belly, exponent)[0]
-    frame = frame_of(rng, size, chest_width, sleeved, length)
+    frame = frame_of(rng, size, half_axes(chest, ratio["chest"], belly, exponent)[0], sleeved, length)
     sway, curve = rng.uniform(-0.8, 0.8), rng.uniform(0.5, 2)
     levels = [
-        level(frame.chest_y, girth["chest"], ratio["chest"], belly, exponent, 0, 0),
-        level(frame.waist_y, girth["waist"], ratio["waist"], belly, exponent, sway * 0.5, -curve),
-        level(frame.hip_y, girth["hip"], ratio["hip"], belly, exponent, sway, -curve * 0.6),
+        level(frame.chest_y, chest, ratio["chest"], belly, exponent, 0, 0),
+        level(frame.waist_y, waist, ratio["waist"], belly, exponent, sway * 0.5, -curve),
+        level(frame.hip_y, hip, ratio["hip"], belly, exponent, sway, -curve * 0.6),
     ]
-    girths = [Girth(n, girth[n], 0, y) for n, y in [("chest", frame.chest_y), ("waist", frame.waist_y)]]
-    girths += [Girth("hip", girth["hip"], 0, frame.hip_y)] if frame.hem_y < frame.hip_y - 1 else []
+    girths = [Girth("chest", chest, 0, frame.chest_y), Girth("waist", waist, 0, frame.waist_y)]
+    if frame.hem_y < frame.hip_y - 1:
+        girths.append(Girth("hip", hip, 0, frame.hip_y))
     if dress:
-        flare = girth["hip"] * rng.uniform(1.05, 2.0)
-        hem = level(frame.hem_y, flare, ratio["hip"] * rng.uniform(0.75, 0.95), 0.0, exponent, sway, 0)
-        beyond = level(frame.hem_y - 9, flare * 1.06, ratio["hip"] * 0.8, 0.0, exponent, sway, 0)
-        levels += [hem, beyond]
-        girths.append(Girth("hem", flare, 0, frame.hem_y))
+        flare, flat = hip * rng.uniform(1.05, 2.0), ratio["hip"] * rng.uniform(0.75, 0.95)
+        levels.append(level(frame.hem_y, flare, flat, 0.0, exponent, sway, 0))
+        levels.append(level(frame.hem_y - 9, flare * 1.06, flat, 0.0, exponent, sway, 0))
     else:
         levels.append(levels[-1]._replace(y=frame.hip_y - 20))
-    neck_kind = rng.choice(["crew", "crew", "vee", "boat", "deep", "square"] if sleeved else ["crew", "vee", "deep"])
-    neck = neckline(rng, size, neck_kind)
+    return Column(levels, girths, frame, exponent, fit)
+
+
+def bare_arm_cuts(
+    rng: np.random.Generator, frame: Frame, neck: Neckline, chest_width: float, straps: bool
+) -> list[Cut]:
+    """Left and right armhole: beside thin straps, or below a shoulder that is a few cm wide."""
+    if straps:
+        outer, top = neck.half_width + rng.uniform(1.0, 1.8), -neck.back - rng.uniform(0, 2)
+        power = (rng.uniform(1.1, 1.6),) * 2
+        return [armhole_cut(s, frame, outer, top, chest_width, power) for s in (1, -1)]
+    outer = neck.half_width + rng.uniform(4.0, max(4.5, frame.shoulder_x - neck.half_width))
+    outer = min(outer, frame.shoulder_x - rng.uniform(2.5, 4))
+    power = (rng.uniform(2.2, 3.0), rng.uniform(1.8, 2.6))
+    return [armhole_cut(s, frame, outer, frame.shoulder_y + 1.0, chest_width + 1.0, power) for s in (1, -1)]
+
+
+def neck_of(rng: np.random.Generator, frame: Frame, arms: str) -> Neckline:
+    """A neckline that suits the way the arms go through; between straps it runs along the top edge."""
     if arms == "strap":
-        top_y = frame.armpit_y + rng.uniform(5, 9)
-        neck = Neckline(
-            rng.uniform(7.0, 8.5), -top_y + rng.uniform(0, 4), -top_y + rng.uniform(2, 4), rng.uniform(3, 9)
-        )
+        depth = -frame.armpit_y - rng.uniform(7, 11)
+        half_width, power = rng.uniform(8.5, 11.5), rng.uniform(2.5, 9)
+        return Neckline(half_width, depth + rng.uniform(0, 4), depth + rng.uniform(0, 2), power)
+    sleeved = arms != "none"
+    kind = rng.choice(["crew", "crew", "vee", "boat", "deep", "square"] if sleeved else ["crew", "vee", "deep"])
+    return neckline(rng, frame.size, str(kind))
+
+
+def folds_of(rng: np.random.Generator, frame: Frame, dress: bool) -> Folds:
+    """Wrinkles all over; deep folds from the waist down on a dress, shallow ones from the chest down on a top."""
+    return Folds(
+        creases=int(rng.integers(7, 16)),
+        depth=rng.uniform(0.25, 0.8),
+        gathers=rng.uniform(0.9, 2.2) if dress else rng.uniform(0.1, 0.7),
+        count=int(rng.integers(11, 24)) if dress else int(rng.integers(5, 10)),
+        top_y=frame.waist_y + 2 if dress else frame.chest_y,
+        limb_depth=rng.uniform(0.2, 0.6),
+    )
+
+
+def upper(rng: np.random.Generator, kind: str, spread_extra_deg: float) -> Pattern:
+    """The pattern of a tee, longsleeve, top or dress."""
+    arms, dress = arms_of(rng, kind), kind == "dress"
+    sleeved = arms not in ("none", "strap")
+    levels, girths, frame, exponent, fit = column(rng, dress, sleeved)
+    neck = neck_of(rng, frame, arms)
     torso = Torso(levels + shoulders(frame, neck, levels[0], rng.uniform(0, 0.25)), exponent)
     ridge_z = float(torso.at(np.array(0.0))[4])
     tilt, back_drop = rng.uniform(-0.015, 0.015), rng.uniform(-0.3, 1.5)
@@ -175,31 +232,12 @@ def upper(rng: np.random.Generator, kind: str, spread_extra_deg: float) -> Patte
     limbs: list[Limb] = []
     if sleeved:
         spread = (rng.uniform(15, 40) if arms == "long" else rng.uniform(28, 60)) + spread_extra_deg
-        limbs = sleeves(rng, frame, arms, spread, fit, float(torso.at(np.array(frame.shoulder_y))[4]))
+        limbs, cuff = sleeves(rng, frame, arms, spread, fit, float(torso.at(np.array(frame.shoulder_y))[4]))
         cuts += [limb_cut(n, limb, i + 1) for i, (n, limb) in enumerate(zip(("cuff_l", "cuff_r"), limbs, strict=True))]
+        girths.append(Girth("cuff", cuff, 1, 0.985))
     else:
-        strap = (
-            rng.uniform(1.0, 1.8) if arms == "strap" else rng.uniform(4.0, max(4.5, frame.shoulder_x - neck.half_width))
-        )
-        top = frame.armpit_y + rng.uniform(5, 9) if arms == "strap" else frame.shoulder_y + 1.0
-        power = (rng.uniform(2.2, 3.0), rng.uniform(1.8, 2.6))
-        outer = (
-            min(neck.half_width + strap, frame.shoulder_x - rng.uniform(2.5, 4))
-            if arms == "none"
-            else neck.half_width + strap
-        )
-        cuts += [armhole_cut(s, frame, outer, top, chest_width + 1.0, power) for s in (1, -1)]
-    reach = max([abs(limb.control[:, 0]).max() + 6 for limb in limbs] + [torso.levels[:, 1].max() + 3])
-    depth = torso.levels[:, 2:4].max() + 5
-    low_y = min([frame.hem_y - 3.5] + [limb.control[:, 1].min() - 10 for limb in limbs])
-    folds = Folds(
-        creases=int(rng.integers(7, 16)),
-        depth=rng.uniform(0.2, 0.55),
-        gathers=rng.uniform(0.8, 2.0) if dress else rng.uniform(0.1, 0.7),
-        count=int(rng.integers(8, 18)) if dress else int(rng.integers(5, 10)),
-        top_y=frame.waist_y + 2 if dress else frame.chest_y,
-        limb_depth=rng.uniform(0.15, 0.5),
-    )
-    low, high = np.array([-reach, low_y, -depth]), np.array([reach, 2.5, depth])
-    chest_y = frame.chest_y * 0.55 - 0.45 * neck.front - 6
+        cuts += bare_arm_cuts(rng, frame, neck, levels[0].width, arms == "strap")
+    low, high = bounds(torso, limbs, frame.hem_y - 3.5)
+    chest_y = -neck.front - 13.0
+    folds = folds_of(rng, frame, dress)
     return Pattern(torso, tuple(limbs), tuple(cuts), tuple(girths), folds, low, high, 2.0, False, chest_y)
