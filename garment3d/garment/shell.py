@@ -61,7 +61,8 @@ def garment_shell(
     coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
     front, back = _evened(coarse, triangles)
     vertices, faces = sewn(front, back, model)
-    return trimesh.Trimesh(vertices, faces, process=False)
+    # Rounded as files and ComfyUI's MESH hold them, so that a shell that went through either gets the same texture.
+    return trimesh.Trimesh(vertices.astype(np.float32), faces, process=False)
 
 
 def sewn(front: Sheet, back: Sheet, model: DepthModel) -> tuple[np.ndarray, np.ndarray]:
