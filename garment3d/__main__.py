@@ -155,9 +155,7 @@ def _mask_in(folder: Path, photo: Path) -> Path:
     tried = [folder / name.format(photo.stem) for name in MASK_NAMES]
     found = next((path for path in tried if path.is_file() and path.resolve() != photo.resolve()), None)
     if found is None:
-        raise MaskError(
-            f"{folder} holds no mask for {photo.name}: it would be named {tried[0].name} or {tried[2].name}."
-        )
+        raise MaskError(f"{folder} holds no mask for {photo.name}; name it {tried[0].name} or {tried[2].name}.")
     return found
 
 

@@ -63,7 +63,7 @@ def run(path: str | Path, settings: Settings | None = None, progress: Progress |
     with clock.stage("mask"):
         mask = _mask(photo, settings)
     with clock.stage("shell"):
-        outline = find_openings(mask.soft, photo.rgb)
+        outline = find_openings(mask.soft)
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
     with clock.stage("texture"):
         mesh = _texture(shell, photo, mask, settings)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
-from ..camera import photo_camera, project
+from ..camera import mask_box, photo_camera, project
 from ..data import Opening
 from .report import Report
 
@@ -116,7 +116,7 @@ def _view(rgba: np.ndarray, azimuth_deg: float) -> str:
 
 def _photo(rgb: np.ndarray) -> str:
     image = _small(rgb)
-    return _svg(image, "")
+    return _svg(image, (0, 0, *image.size))
 
 
 def _overlay(rgb: np.ndarray, soft: np.ndarray, openings: Sequence[Opening]) -> str:
@@ -129,14 +129,17 @@ def _overlay(rgb: np.ndarray, soft: np.ndarray, openings: Sequence[Opening]) -> 
     pixels[_rim(mask >= 0.5)] = (214, 72, 46)
     centers, _ = project(photo_camera(soft), np.array([o.anchor for o in openings]).reshape(-1, 3))
     scale = image.width / soft.shape[1]
-    unit = max(image.size) / 100
+    x0, y0, x1, y1 = (side * scale for side in mask_box(soft))
+    margin = 0.12 * max(x1 - x0, y1 - y0)
+    shown = (max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, image.width), min(y1 + margin, image.height))
+    unit = max(shown[2] - shown[0], shown[3] - shown[1]) / 100
     labels = [
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * unit:.1f}" stroke-width="{0.4 * unit:.1f}"/>'
         f'<text class="tag" x="{x:.1f}" y="{y - 2.4 * unit:.1f}" text-anchor="middle" font-size="{5.2 * unit:.1f}" '
         f'stroke-width="{unit:.1f}">{escape(o.name)}</text>'
         for o, (x, y) in zip(openings, centers * scale, strict=True)
     ]
-    return _svg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "".join(labels))
+    return _svg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), shown, "".join(labels))
 
 
 def _rim(solid: np.ndarray) -> np.ndarray:
@@ -154,11 +157,13 @@ def _small(rgb: np.ndarray) -> Image.Image:
     return image
 
 
-def _svg(image: Image.Image, labels: str) -> str:
-    width, height = image.size
+def _svg(image: Image.Image, shown: tuple[float, float, float, float], labels: str = "") -> str:
+    """The part x0, y0, x1, y1 of a picture with labels in its pixels."""
+    x0, y0, x1, y1 = shown
+    box = f"{x0:.0f} {y0:.0f} {x1 - x0:.0f} {y1 - y0:.0f}"
     source = _uri(_saved(image, "JPEG", quality=86), "image/jpeg")
-    picture = f'<image href="{source}" width="{width}" height="{height}"/>'
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{picture}{labels}</svg>'
+    picture = f'<image href="{source}" width="{image.width}" height="{image.height}"/>'
+    return f'<svg viewBox="{box}" role="img">{picture}{labels}</svg>'
 
 
 def _saved(image: Image.Image, form: str, **options: int) -> bytes:
