@@ -27,22 +27,34 @@ class Pyramid(NamedTuple):
 
 def pyramid(rgb: torch.Tensor, tint: np.ndarray | None = None) -> Pyramid:
     """The Pyramid of a [H,W,3] uint8 sRGB image, times a linear [3] `tint`."""
-    level = rgb.permute(2, 0, 1)[None].float()
+    level = rgb
     if tint is not None and not np.allclose(tint, 1):
-        factor = torch.as_tensor(tint, dtype=torch.float32, device=rgb.device)[None, :, None, None]
-        level = linear_to_srgb(srgb_to_linear(level / 255) * factor) * 255
+        factor = torch.as_tensor(tint, dtype=torch.float32, device=rgb.device)
+        level = linear_to_srgb(srgb_to_linear(rgb / 255) * factor) * 255
     levels, sizes = [], []
     while True:
-        height, width = level.shape[2:]
+        height, width = level.shape[:2]
         rgba = torch.full((height, width, 4), 255, dtype=torch.uint8, device=rgb.device)
-        rgba[..., :3] = level[0].permute(1, 2, 0).round()
+        rgba[..., :3] = level.round() if level.is_floating_point() else level
         levels.append(rgba.view(torch.int32).flatten())
         sizes.append((width, height))
         if height == width == 1:
             break
-        level = interpolate(level, size=(max(height // 2, 1), max(width // 2, 1)), mode="area")
+        level = _half(level)
     wh = torch.tensor(sizes, device=rgb.device)
     return Pyramid(torch.cat(levels), wh.prod(1).cumsum(0) - wh.prod(1), wh)
+
+
+def _half(level: torch.Tensor) -> torch.Tensor:
+    """[H/2,W/2,3] float32 area means of a [H,W,3] image; odd sizes round down, but not to 0."""
+    height, width = level.shape[:2]
+    if height % 2 or width % 2:
+        channels = level.permute(2, 0, 1)[None].float()
+        means = interpolate(channels, size=(max(height // 2, 1), max(width // 2, 1)), mode="area")
+        return means[0].permute(1, 2, 0)
+    wide = torch.int16 if level.dtype == torch.uint8 else level.dtype
+    rows = level[0::2].to(wide) + level[1::2]
+    return (rows[:, 0::2] + rows[:, 1::2]).float() / 4
 
 
 def footprint(pieces: Pieces, uv: torch.Tensor, texture: Pyramid) -> torch.Tensor:
