@@ -1,0 +1,54 @@
+"""What a mask of one garment has to be: pieces that belong, holes that are real, binary or soft, any size.
+
+Kept apart from how a mask is found, so that masks from other engines can be cleaned the same way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+PIECE_SHARE = 0.2
+"""A second piece stays when it has at least this share of the largest one's area: a skirt beside its top."""
+SPECK_SHARE = 0.00025
+"""Holes below this share of the garment's area are specks of the print or the weave."""
+
+
+def main_pieces(binary: np.ndarray) -> np.ndarray:
+    """[H,W] bool with the largest piece and those comparable to it; an empty mask stays empty."""
+    labels, count = ndimage.label(binary)
+    if count < 2:
+        return binary.astype(bool)
+    area = np.bincount(labels.ravel())
+    area[0] = 0
+    return (area >= PIECE_SHARE * area.max())[labels] & binary
+
+
+def piece_count(binary: np.ndarray) -> int:
+    """How many separate pieces the mask has."""
+    return int(ndimage.label(binary)[1])
+
+
+def filled(binary: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
+    """[H,W] bool without enclosed holes, but for those that touch `keep` [H,W] bool."""
+    holes = ndimage.binary_fill_holes(binary) & ~binary
+    if keep is None or not holes.any():
+        return binary | holes
+    labels, count = ndimage.label(holes)
+    kept = np.zeros(count + 1, bool)
+    kept[np.unique(labels[keep & holes])] = True
+    kept[0] = False
+    return binary | (holes & ~kept[labels])
+
+
+def cleaned(soft: np.ndarray) -> np.ndarray:
+    """[H,W] float32 soft mask without stray pieces and specks; larger holes and soft edges stay as they are."""
+    binary = soft >= 0.5
+    pieces = main_pieces(binary)
+    stray = ndimage.binary_dilation(binary & ~pieces, iterations=3) & ~pieces
+    holes = ndimage.binary_fill_holes(pieces) & ~pieces
+    labels, _ = ndimage.label(holes)
+    area = np.bincount(labels.ravel())
+    area[0] = 0
+    specks = ((area > 0) & (area < SPECK_SHARE * max(1, np.count_nonzero(pieces))))[labels]
+    return np.where(stray, 0, np.where(specks, 1, soft)).astype(np.float32)

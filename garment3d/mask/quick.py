@@ -1,0 +1,123 @@
+"""The garment's mask from a product photo without any network: background fit, minimum cut, soft edge.
+
+What it can't tell apart it says, with the ways out; it never returns nonsense silently.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from ..errors import MaskError, UnclearGarment
+from .background import Background, border_ring, fit_background
+from .clean import cleaned, filled, main_pieces
+from .cut import gradient, regions
+from .edge import soft_edge
+from .evidence import gather, gather_colours
+from .gaps import gaps_settled
+from .split import Split, split
+
+WORK_PX = 768
+"""Longest side that the cut works at; the edge is found at the photo's own size."""
+LEAST_WORK_PX = 384
+"""Smaller photos are enlarged to this."""
+WAYS_OUT = "give a mask, draw a box around the garment, or use the SAM mask"
+
+
+class QuickMask(NamedTuple):
+    """A mask and how far to trust it."""
+
+    soft: np.ndarray
+    """[H,W] float32 in 0..1, 1 = garment."""
+    confidence: float
+    """0..1; below 0.5 somebody should look at the mask."""
+
+
+class _Work(NamedTuple):
+    """The photo, or the part of it around the box, at the working size."""
+
+    lab: np.ndarray
+    outside: np.ndarray
+    """[h,w] bool, where there is background unless the garment reaches the border."""
+    beyond: np.ndarray
+    """[h,w] bool, outside the user's box: never garment."""
+    background: Background
+
+
+def quick_mask(
+    rgb: np.ndarray, alpha: np.ndarray | None = None, box: tuple[int, int, int, int] | None = None
+) -> QuickMask:
+    """[H,W] float32 soft mask of the garment in an [H,W,3] uint8 photo and its confidence, or UnclearGarment.
+
+    Args:
+        alpha: [H,W] uint8 transparency; a real cut-out is the mask.
+        box: x0, y0, x1, y1 in pixels around the garment; all outside is background.
+    """
+    if alpha is not None and 0.005 < (alpha >= 128).mean() < 0.95:
+        return QuickMask(alpha.astype(np.float32) / 255, 1.0)
+    window, inner = _window(rgb.shape[:2], box)
+    soft = np.zeros(rgb.shape[:2], np.float32)
+    soft[window], confidence = _masked(np.ascontiguousarray(rgb[window]), inner)
+    return QuickMask(soft, confidence)
+
+
+def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[np.ndarray, float]:
+    work = _prepared(rgb, inner)
+    plain = work.background.plain >= 0.5
+    if not plain and inner is None:
+        share = f"only {work.background.plain:.0%} of the photo's border is one smooth colour"
+        raise UnclearGarment(f"The background is not plain ({share}), so the garment is unclear: {WAYS_OUT}.")
+    binary, cut = _cut(work, plain)
+    return cleaned(soft_edge(rgb, binary)), 1.0
+
+
+def _cut(work: _Work, plain: bool) -> tuple[np.ndarray, Split]:
+    slope = gradient(work.lab)
+    sure = work.background.sure
+    quiet = max(0.25, float(np.percentile(slope[sure], 90)) if sure.any() else 0.0)
+    parts = regions(slope, quiet)
+    if plain:
+        near = sure & ndimage.binary_dilation(work.outside, iterations=10)
+        evidence = gather(work.lab, slope, quiet, work.background, near if near.any() else work.outside)
+    else:
+        evidence = gather_colours(work.lab, work.outside)
+    result = split(parts, evidence, slope, quiet, work.outside)
+    binary = main_pieces(result.binary & ~work.beyond)
+    return gaps_settled(binary, evidence.shade) if plain else filled(binary), result
+
+
+def _prepared(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> _Work:
+    from skimage.color import rgb2lab
+
+    height, width = rgb.shape[:2]
+    longest = max(height, width)
+    scale = min(max(longest, LEAST_WORK_PX), WORK_PX) / longest
+    hw = (max(48, round(height * scale)), max(48, round(width * scale)))
+    way = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    small = np.asarray(Image.fromarray(rgb).resize((hw[1], hw[0]), way))
+    lab = rgb2lab(small).astype(np.float32)
+    beyond = np.zeros(hw, bool)
+    if inner is not None:
+        rows = (np.arange(hw[0]) + 0.5) / hw[0] * height
+        cols = (np.arange(hw[1]) + 0.5) / hw[1] * width
+        x0, y0, x1, y1 = inner
+        beyond = ~(((rows >= y0) & (rows < y1))[:, None] & ((cols >= x0) & (cols < x1))[None])
+    outside = beyond if beyond.mean() > 0.05 else beyond | border_ring(hw)
+    return _Work(lab, outside, beyond, fit_background(lab, outside))
+
+
+def _window(
+    hw: tuple[int, int], box: tuple[int, int, int, int] | None
+) -> tuple[tuple[slice, slice], tuple[int, int, int, int] | None]:
+    """The part of the photo to work on, a margin around the box, and the box within that part."""
+    if box is None:
+        return np.s_[:, :], None
+    x0, y0, x1, y1 = max(0, box[0]), max(0, box[1]), min(hw[1], box[2]), min(hw[0], box[3])
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        raise MaskError(f"The box {tuple(box)} holds less than 8×8 px of the {hw[1]}×{hw[0]} px photo; draw it larger.")
+    margin = round(0.12 * max(x1 - x0, y1 - y0)) + 2
+    left, top = max(0, x0 - margin), max(0, y0 - margin)
+    return np.s_[top : y1 + margin, left : x1 + margin], (x0 - left, y0 - top, x1 - left, y1 - top)
