@@ -75,13 +75,13 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
     low = min(central, key=lambda i: middles[i, 1], default=None)
     lateral = [i for i in rest if i not in (top, low)]
     if top is not None and (len(central) > 1 or legs or middles[top, 1] > bounds.mean(0)[1]):
-        names[top] = "waist" if legs or not lateral and _wide(loops[top], loops[low], size) else "neck"
-    if low is not None and low != top or low is not None and not names[low]:
+        names[top] = "waist" if legs or (not lateral and _wide(loops[top], loops[low], size)) else "neck"
+    if (low is not None and low != top) or (low is not None and not names[low]):
         names[low] = "hem"
     for side in (1, -1):
         own = sorted((i for i in lateral if np.sign(sides[i]) == side), key=lambda i: -middles[i, 1])
         for i in own:
-            sleeve = len(own) > 1 and i == own[-1] or len(own) == 1 and _ends_sleeve(loops[i], bounds, side)
+            sleeve = (len(own) > 1 and i == own[-1]) or (len(own) == 1 and _ends_sleeve(loops[i], bounds))
             names[i] = ("cuff" if sleeve else "armhole") + ("_l" if side > 0 else "_r")
     return names
 
@@ -107,16 +107,9 @@ def _wide(top: np.ndarray, low: np.ndarray, size: np.ndarray) -> bool:
     return bool(np.ptp(top[:, 1]) < 0.12 * size[1])
 
 
-def _ends_sleeve(loop: np.ndarray, bounds: np.ndarray, side: int) -> bool:
-    """True where the loop faces sideways-down at the end of a tube, not the flank of the body.
-
-    An armhole is taller than it stands off the body; a cuff's plane is turned away from the vertical or lies far out.
-    """
-    centred = loop - loop.mean(0)
-    normal = np.linalg.svd(centred, full_matrices=False)[2][2]
-    outermost = bounds[1, 0] if side > 0 else -bounds[0, 0]
-    reach = (side * loop[:, 0]).max() / max(outermost, 1e-9)
-    return bool(abs(normal[1]) > 0.35 or reach > 0.97 and abs(normal[0]) < 0.9)
+def _ends_sleeve(loop: np.ndarray, bounds: np.ndarray) -> bool:
+    """True for a cuff, False for an armhole, which reaches up to the shoulder."""
+    return bool(bounds[1, 1] - loop[:, 1].max() > 0.35 * np.ptp(loop[:, 1]))
 
 
 def openings(mesh: trimesh.Trimesh) -> tuple[Opening, ...]:

@@ -73,16 +73,39 @@ def find_openings(soft: np.ndarray) -> Outline:
     return _upper(shape)
 
 
+def class_of(soft: np.ndarray, spans: tuple[Span, ...]) -> str:
+    """The garment's class where a person gave the openings: their names decide, the outline settles the rest."""
+    names = {s.name for s in spans}
+    if names & {"leg_l", "leg_r"}:
+        return "trousers"
+    if names == {"waist", "hem"}:
+        return "skirt"
+    try:
+        guess = find_openings(soft).garment_class
+    except OutlineError:
+        guess = "tee"
+    return guess if guess not in ("trousers", "skirt") else "tee" if names & {"cuff_l", "cuff_r"} else "top"
+
+
 def _read(soft: np.ndarray) -> _Shape:
     loop = loop_of(soft)
     height, width = np.ptp(loop.points[:, 1]), np.ptp(loop.points[:, 0])
-    turn = np.max([turning(loop, scale) for scale in CORNER_SCALES], axis=0)
-    n = len(turn)
-    peaks, _ = find_peaks(np.concatenate([turn, turn, turn]), height=0.2, distance=max(3, round(0.006 * n)))
-    corners = np.unique(peaks[(peaks >= n) & (peaks < 2 * n)] - n)
+    turns = [turning(loop, scale) for scale in CORNER_SCALES]
+    turn, n = np.max(turns, axis=0), len(loop.points)
+    corners = np.empty(0, int)
+    for at_scale in turns:  # fine first: two corners of a narrow cuff are one corner at the next scale
+        peaks, _ = find_peaks(np.tile(at_scale, 3), height=0.2, distance=max(3, round(0.006 * n)))
+        peaks = np.unique(peaks[(peaks >= n) & (peaks < 2 * n)] - n)
+        corners = np.union1d(corners, [i for i in peaks if _ring_gap(corners, i, n) > 0.012 * n]).astype(int)
     hull_ends = np.array([i for b in pockets(loop, 0.015 * height) for i in (b.start, b.end)], int)
-    corners = np.union1d(corners, [i for i in hull_ends if np.abs(corners - i).min(initial=n) > 0.006 * n]).astype(int)
+    corners = np.union1d(corners, [i for i in hull_ends if _ring_gap(corners, i, n) > 0.006 * n]).astype(int)
     return _Shape(loop, turn, corners, pockets(loop, 0.02 * height), float(height), float(width))
+
+
+def _ring_gap(indices: np.ndarray, index: int, count: int) -> int:
+    """Steps round a loop of `count` points from `index` to the nearest of `indices`; `count` where there is none."""
+    apart = np.abs(indices - index)
+    return int(np.minimum(apart, count - apart).min(initial=count))
 
 
 def _bottom_bay(shape: _Shape) -> Pocket | None:
@@ -93,24 +116,37 @@ def _bottom_bay(shape: _Shape) -> Pocket | None:
         middle = ((start + end) / 2 - left)[0] / shape.width
         level = abs(end[1] - start[1]) < 0.5 * abs(end[0] - start[0])
         low = max(bottom - start[1], bottom - end[1]) < 0.3 * shape.height
-        if end[0] > start[0] and 0.3 < middle < 0.7 and level and low and bay.depth_px > 0.06 * shape.height:
+        if end[0] > start[0] and 0.3 < middle < 0.7 and level and low and bay.depth_px > 0.03 * shape.height:
             return bay
     return None
 
 
-def _floor_share(shape: _Shape, bay: Pocket) -> float:
-    """How much of a bay's bridge its floor is wide: near 0 between legs, near 1 above a hem."""
-    points = shape.xy[shape.loop.arc(bay.start, bay.end)]
-    depth = offsets(points, shape.xy[bay.start], shape.xy[bay.end])
-    floor = points[depth > 0.75 * depth.max(), 0]
-    return float(np.ptp(floor) / max(np.ptp(shape.xy[[bay.start, bay.end], 0]), 1))
+def _floor(shape: _Shape, bay: Pocket) -> tuple[float, int]:
+    """How much of a bay's bridge its floor is wide, and how many separate floors it has.
+
+    One narrow floor is a crotch, one wide floor is a hem above hanging sleeves, two are the armpits beside a hem.
+    """
+    arc = shape.loop.arc(bay.start, bay.end)
+    depth = offsets(shape.xy[arc], shape.xy[bay.start], shape.xy[bay.end])
+    deep = depth > 0.7 * depth.max()
+    runs = int((np.diff(deep.astype(int)) == 1).sum() + deep[0])
+    bridge = max(abs(float(shape.xy[bay.end, 0] - shape.xy[bay.start, 0])), 1.0)
+    return float(np.ptp(shape.xy[arc[deep], 0])) / bridge, runs
+
+
+def _hem_in_bay(shape: _Shape) -> bool:
+    """True where sleeves hang below the hem and lie against it, so that the hem's ends are the armpits."""
+    bay = _bottom_bay(shape)
+    return bay is not None and _floor(shape, bay)[0] > 0.5 and _floor(shape, bay)[1] == 1
 
 
 def _crotch(shape: _Shape) -> Pocket | None:
     bay = _bottom_bay(shape)
-    if bay is None or bay.depth_px < 0.2 * shape.height or _floor_share(shape, bay) > 0.6:
+    if bay is None:
         return None
-    return bay
+    width, floors = _floor(shape, bay)
+    bridge = abs(shape.xy[bay.end, 0] - shape.xy[bay.start, 0])
+    return bay if floors == 1 and width < 0.6 and bay.depth_px > 0.4 * bridge else None
 
 
 def _trousers(shape: _Shape, crotch: Pocket) -> tuple[Span, ...]:
@@ -248,8 +284,7 @@ def _hem_end(shape: _Shape, sleeve: _Sleeve | None) -> int:
     """The hem's end on the image's left."""
     xy, n = shape.xy, len(shape.xy)
     middle = xy[:, 0].min() + shape.width / 2
-    bay = _bottom_bay(shape)
-    if sleeve is not None and bay is not None and _floor_share(shape, bay) > 0.5:
+    if sleeve is not None and _hem_in_bay(shape):
         return sleeve.armpit
     corners = [i for i in shape.corners if xy[i, 0] < middle and xy[i, 1] > xy[:, 1].min() + 0.5 * shape.height]
     if sleeve is not None:
@@ -284,7 +319,9 @@ def _neck(shape: _Shape, right: _Sleeve | None, left_outer: int | None) -> tuple
                 lip = xy[shape.loop.arc(i, j)]
                 dip = float((lip[:, 1] - (xy[i, 1] + xy[j, 1]) / 2).max()) / (width * shape.width)
                 straps = dip > 0.2  # only straps hold up a neck as wide as the shoulders
-                score = sharp - 6 * skew - 10 * drop - 5 * tilt - 0.6 * width - (0 if straps else 4 * max(width - 0.5, 0))
+                score = (
+                    sharp - 6 * skew - 10 * drop - 5 * tilt - 1.5 * width - (0 if straps else 4 * max(width - 0.5, 0))
+                )
                 if score > best:
                     best, chosen = score, (i, j)
     if chosen is None:

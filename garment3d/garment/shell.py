@@ -16,7 +16,7 @@ from .depth import DepthModel, depths
 from .inflate import inflation
 from .mesher import rim, rim_rings, signed_areas, split_inner_edges
 from .neckline import front_neckline
-from .openings import Span, find_openings
+from .openings import Outline, Span, class_of, find_openings
 from .panels import Panel, Ring, panels, pieces_of, sampled
 from .unroll import unrolled
 
@@ -53,19 +53,20 @@ def garment_shell(
     """
     import trimesh
 
-    spans = find_openings(soft).spans if spans is None else spans
+    outline = find_openings(soft) if spans is None else Outline(class_of(soft, spans), spans)
+    spans = outline.spans
     top = next((s for s in spans if s.name in ("neck", "waist")), None)
     neckline = front_neckline(rgb, soft, top) if rgb is not None and top is not None else None
     rings = pieces_of(soft, photo_camera(soft), spans, neckline)
     spacing = _first_spacing(soft, triangles)
     coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
     front, back = _evened(coarse, triangles)
-    vertices, faces = sewn(front, back, model)
+    vertices, faces = sewn(front, back, outline.garment_class, model)
     # Rounded as files and ComfyUI's MESH hold them, so that a shell that went through either gets the same texture.
     return trimesh.Trimesh(vertices.astype(np.float32), faces, process=False)
 
 
-def sewn(front: Sheet, back: Sheet, model: DepthModel) -> tuple[np.ndarray, np.ndarray]:
+def sewn(front: Sheet, back: Sheet, garment_class: str, model: DepthModel) -> tuple[np.ndarray, np.ndarray]:
     """[N,3] vertices and [F,3] outward faces of both sheets with their seam vertices made one."""
     seams = 1 + int(max(front.panel.seam.max(), back.panel.seam.max()))
     vertices = [np.zeros((seams, 3))]
@@ -73,8 +74,8 @@ def sewn(front: Sheet, back: Sheet, model: DepthModel) -> tuple[np.ndarray, np.n
     for sheet, sign in ((front, 1), (back, -1)):
         shared = sheet.panel.seam >= 0
         number = np.where(shared, sheet.panel.seam, count - 1 + np.cumsum(~shared))
-        z = depths(sheet.panel.xy, sheet.panel.faces, sheet.height, sign, model)
-        points = np.column_stack([sheet.panel.xy, z])
+        depth = depths(sheet.panel.xy, sheet.panel.faces, sheet.height, shared, garment_class, model)
+        points = np.column_stack([sheet.panel.xy, sign * depth])
         vertices[0][number[shared]] = points[shared]
         vertices.append(points[~shared])
         faces.append(number[sheet.panel.faces if sign > 0 else sheet.panel.faces[:, ::-1]])
