@@ -88,6 +88,12 @@ class Server:
     def run(self, prompt: dict[str, Any], seconds: float = 120) -> Run:
         return self.wait(self.queue(prompt), seconds)
 
+    def outputs(self, prompt: dict[str, Any]) -> dict[str, Any]:
+        """What each node of a prompt that must succeed showed."""
+        run = self.run(prompt)
+        assert run.status == "success", run.error
+        return run.outputs
+
     def output(self, item: dict[str, str]) -> Path:
         return self.base / item["type"] / item["subfolder"] / item["filename"]
 

@@ -22,12 +22,9 @@ def playwright_folder():
 @pytest.fixture(scope="module")
 def page(server, tmp_path_factory):
     home = playwright_folder()
-    for missing, what in (
-        (CHROMIUM, "chromium"),
-        (shutil.which("node"), "node"),
-        (home, "npm install playwright-core"),
-    ):
-        if not missing:
+    needed = {"chromium": CHROMIUM, "node": shutil.which("node"), "npm install playwright-core": home}
+    for what, found in needed.items():
+        if not found:
             pytest.skip(f"needs {what}")
     server.post("/settings", {"Comfy.TutorialCompleted": True})
     pictures = tmp_path_factory.mktemp("pictures")

@@ -66,7 +66,7 @@ def test_a_batch_gives_a_mask_for_each(server, tmp_path):
     assert masks.shape == (2, *photo.shape[1:3])
     overlap = np.minimum(masks[0], masks[1, :, ::-1]).sum() / np.maximum(masks[0], masks[1, :, ::-1]).sum()
     assert overlap > 0.98
-    value = server.run(prompt(**batch, show=("Probe_DumpText", {"value": ("mask", 1)}))).outputs["show"]["value"][0]
+    value = server.outputs(prompt(**batch, show=("Probe_DumpText", {"value": ("mask", 1)})))["show"]["value"][0]
     assert 0 <= value <= 1
 
 
@@ -110,15 +110,15 @@ def test_no_node_changes_what_it_was_given(server):
     before = {f"{n}_before": ("Probe_Hashes", {"value": s}) for n, s in sources.items()}
     after = {f"{n}_after": ("Probe_Hashes", {"value": s, "after": ("save", 0)}) for n, s in sources.items()}
     # The first prompt runs every node up to the mesh and hashes what they made, the second lets the rest loose on it.
-    first = server.run(prompt(**ROUTE, **before)).outputs
-    second = server.run(prompt(**ROUTE, views=views, save=save, **after)).outputs
+    first = server.outputs(prompt(**ROUTE, **before))
+    second = server.outputs(prompt(**ROUTE, views=views, save=save, **after))
     for name in sources:
         assert first[f"{name}_before"]["hash"] == second[f"{name}_after"]["hash"], name
 
 
 def test_openings_text_feeds_back(server, tmp_path):
     show = {"show": ("Probe_DumpText", {"value": ("shell", 1)})}
-    text = server.run(prompt(photo=PHOTO, mask=MASK, shell=SHELL, **show)).outputs["show"]["value"][0]
+    text = server.outputs(prompt(photo=PHOTO, mask=MASK, shell=SHELL, **show))["show"]["value"][0]
     found = json.loads(text)
     assert found["class"] == "tee"
     assert sorted(o["name"] for o in found["openings"]) == ["cuff_l", "cuff_r", "hem", "neck"]
