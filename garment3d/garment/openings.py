@@ -334,17 +334,23 @@ def _neck(shape: _Shape, right: _Sleeve | None, left_outer: int | None) -> tuple
 def _armhole(shape: _Shape, neck: int, hem_end: int) -> tuple[int, int]:
     """Loop indices of a sleeveless armhole on the image's left: shoulder or strap end, then underarm."""
     xy, n = shape.xy, len(shape.xy)
-    chest = shape.width if shape.height < 1.7 * shape.width else 0.8 * shape.width
     tip_reach = [i for i in shape.corners if 0 < (i - neck) % n < 0.12 * n and shape.turn[i] > 0.45]
     tip_reach = [i for i in tip_reach if xy[i, 1] < xy[neck, 1] + 0.1 * shape.height]
     tip = max(tip_reach, key=lambda i: shape.turn[i], default=(neck + round(0.004 * n)) % n)
+    chest = _width_at(shape, xy[tip, 1] + 0.35 * abs(2 * (xy[neck, 0] - xy[tip, 0])) + 0.06 * shape.height)
     side = shape.loop.arc(tip, hem_end)
     drop = xy[side, 1] - xy[tip, 1]
-    window = side[(drop > 0.35 * chest) & (drop < 0.75 * chest)]
+    window = side[(drop > 0.3 * chest) & (drop < 0.75 * chest)]
     if not len(window):
         return tip, int(side[len(side) // 3])
-    bulge = turning(shape.loop, 0.03)[window] - 0.25 * np.abs(xy[window, 1] - xy[tip, 1] - 0.55 * chest) / chest
-    return tip, int(window[np.argmax(bulge)])
+    usual = np.abs(xy[window, 1] - xy[tip, 1] - 0.5 * chest) / chest
+    return tip, int(window[np.argmax(turning(shape.loop, 0.03)[window] - 0.4 * usual)])
+
+
+def _width_at(shape: _Shape, y_px: float) -> float:
+    """Pixels from the outline's leftmost to its rightmost point near a height; the full width where there is none."""
+    near = np.abs(shape.xy[:, 1] - y_px) < 0.02 * shape.height
+    return float(np.ptp(shape.xy[near, 0])) if near.sum() > 1 else shape.width
 
 
 def _flat_top(shape: _Shape) -> bool:

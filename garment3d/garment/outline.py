@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, label
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, grey_closing, label
 from scipy.spatial import ConvexHull
 
 from ..errors import OutlineError
@@ -35,10 +35,12 @@ class Pocket(NamedTuple):
     depth_px: float
 
 
-def polygons(soft: np.ndarray, min_hole: float = 2e-4) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def polygons(
+    soft: np.ndarray, min_hole: float = 2e-4, blur_px: float = 0.7
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Outer polygon [N,2] and hole polygons in pixels of the largest piece; holes below `min_hole` of it are filled.
 
-    An image with no piece raises OutlineError.
+    Gaps of a pixel are closed, and `blur_px` rounds what is finer. An image with no piece raises OutlineError.
     """
     from skimage.measure import find_contours
 
@@ -48,7 +50,8 @@ def polygons(soft: np.ndarray, min_hole: float = 2e-4) -> tuple[np.ndarray, tupl
     sizes = np.bincount(pieces.ravel())[1:]
     piece = pieces == 1 + int(sizes.argmax())
     near = gaussian_filter(piece.astype(np.float32), 1.5) > 0.02
-    values = gaussian_filter(np.where(near, soft, 0.0).astype(np.float32), 0.7)
+    closed = np.maximum(grey_closing(soft, 3), soft) if min(soft.shape) > 200 else soft
+    values = gaussian_filter(np.where(near, closed, 0.0).astype(np.float32), blur_px)
     contours = [c[:-1, ::-1] - 0.5 for c in find_contours(np.pad(values, 1), 0.5) if len(c) > 8]
     areas = [_signed_area(c) for c in contours]
     outer = int(np.argmax(np.abs(areas)))

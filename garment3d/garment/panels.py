@@ -21,6 +21,10 @@ TIGHT = 0.7
 """Vertices stand at most this share of the local width apart, so that a strap keeps its shape."""
 
 
+class RaggedOutline(OutlineError):
+    """The outline can't be meshed at this size."""
+
+
 class Piece(NamedTuple):
     """A stretch of the outline between two ends of openings, as a dense polyline [K,2] in canonical units."""
 
@@ -56,10 +60,14 @@ class Panel(NamedTuple):
 
 
 def pieces_of(
-    soft: np.ndarray, camera: Camera, spans: tuple[Span, ...], neckline_px: np.ndarray | None = None
+    soft: np.ndarray,
+    camera: Camera,
+    spans: tuple[Span, ...],
+    neckline_px: np.ndarray | None = None,
+    blur_px: float = 0.7,
 ) -> list[list[Piece]]:
     """Rings of pieces, the outer one first; `neckline_px` [K,2] replaces the neck's outline on the front panel."""
-    outer, holes = polygons(soft)
+    outer, holes = polygons(soft, blur_px=blur_px)
     outer = gaussian_filter1d(outer, 1.0, axis=0, mode="wrap")
     rings = [_cut(outer, camera, spans, neckline_px)]
     for hole in holes:
@@ -207,7 +215,7 @@ def panels(front: list[Ring], back: list[Ring], spacing: float) -> tuple[Panel, 
         if not pair[0][1] and not pair[1][1]:
             return pair[0][0], pair[1][0]
         front, back = _halved(front, back, pair[0][1], pair[1][1])
-    raise OutlineError("The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo.")
+    raise RaggedOutline("The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo.")
 
 
 def _triangulated(rings: list[Ring], spacing: float) -> tuple[Panel, list[tuple[int, int]]]:

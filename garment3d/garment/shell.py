@@ -11,13 +11,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..camera import photo_camera
-from ..errors import OutlineError
 from .depth import DepthModel, depths
 from .inflate import inflation
 from .mesher import rim, rim_rings, signed_areas, split_inner_edges
 from .neckline import front_neckline
 from .openings import Outline, Span, class_of, find_openings
-from .panels import Panel, Ring, panels, pieces_of, sampled
+from .panels import Panel, RaggedOutline, Ring, panels, pieces_of, sampled
 from .unroll import unrolled
 
 if TYPE_CHECKING:
@@ -57,10 +56,7 @@ def garment_shell(
     spans = outline.spans
     top = next((s for s in spans if s.name in ("neck", "waist")), None)
     neckline = front_neckline(rgb, soft, top) if rgb is not None and top is not None else None
-    rings = pieces_of(soft, photo_camera(soft), spans, neckline)
-    spacing = _first_spacing(soft, triangles)
-    coarse = [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
-    front, back = _evened(coarse, triangles)
+    front, back = _evened(_coarse(soft, spans, neckline, triangles), triangles)
     vertices, faces = sewn(front, back, outline.garment_class, model)
     # Rounded as files and ComfyUI's MESH hold them, so that a shell that went through either gets the same texture.
     return trimesh.Trimesh(vertices.astype(np.float32), faces, process=False)
@@ -83,6 +79,18 @@ def sewn(front: Sheet, back: Sheet, garment_class: str, model: DepthModel) -> tu
     return np.concatenate(vertices), np.concatenate(faces)
 
 
+def _coarse(soft: np.ndarray, spans: tuple[Span, ...], neckline: np.ndarray | None, triangles: int) -> list[Sheet]:
+    """Both sheets with triangles even in the photo; a ragged outline is rounded until it can be meshed."""
+    spacing = _first_spacing(soft, triangles)
+    for blur_px in (0.7, 2.0, 4.0):
+        try:
+            rings = pieces_of(soft, photo_camera(soft), spans, neckline, blur_px)
+            return [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
+        except RaggedOutline as error:
+            ragged = error
+    raise ragged
+
+
 def _first_spacing(soft: np.ndarray, triangles: int) -> float:
     """Edge length that gives about `triangles` on a shell of 1.3 times the mask's two sides."""
     camera = photo_camera(soft)
@@ -102,11 +110,12 @@ def _evened(coarse: list[Sheet], triangles: int) -> tuple[Sheet, Sheet]:
         spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
         try:
             even = panels(*(_moved(s.panel, place, spacing) for s, place in zip(coarse, flat, strict=True)), spacing)
-        except OutlineError:
+        except RaggedOutline as error:
+            ragged = error
             continue
         front, back = (_inflated(_back_to_photo(p, s, f)) for p, s, f in zip(even, coarse, flat, strict=True))
         return front, back
-    raise OutlineError("The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo.")
+    raise ragged
 
 
 def _moved(panel: Panel, place: np.ndarray, spacing: float) -> list[Ring]:
