@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from .denim import tailor
+
 KINDS = ("solid", "stripes", "pinstripes", "check", "dots", "floral", "knit", "denim", "melange")
 
 PALETTES = (
@@ -52,6 +54,8 @@ class Place(NamedTuple):
     """[N] cm to the neck's edge."""
     edge_cm: np.ndarray
     """[N] cm to the nearest other edge."""
+    seam_cm: np.ndarray
+    """[N] cm to the seam of a sleeve."""
 
 
 class Fabric(NamedTuple):
@@ -70,8 +74,10 @@ class Fabric(NamedTuple):
     chest_cm: float = 22.0
     """The print's width."""
     chest_up: float = -26.0
-    """The height of the print's middle."""
+    """The height of the print's middle; a photo sets it to the garment's own."""
     label: bool = True
+    jeans: bool = False
+    """Fly, pockets and thread on denim trousers."""
 
 
 def hsv(h: float, s: float, v: float) -> np.ndarray:
@@ -105,16 +111,29 @@ def make_fabric(garment_class: str, seed: int, white: bool = False) -> Fabric:
     plain = kind in ("solid", "melange", "knit")
     chest = motif(rng, second, third) if plain and garment_class in ("tee", "longsleeve", "top") else None
     chest = chest if rng.uniform() < 0.65 else None
-    width = float(rng.choice([8.0, 18.0, 24.0]))
-    return Fabric(kind, base, second, third, float(rng.uniform(2, 6)), seed, trim, chest, width, -27.0)
+    width, jeans = float(rng.choice([8.0, 18.0, 24.0])), kind == "denim" and garment_class == "trousers"
+    return Fabric(
+        kind,
+        base,
+        second,
+        third,
+        float(rng.uniform(2, 6)),
+        seed,
+        trim,
+        chest,
+        width,
+        -27.0,
+        garment_class != "skirt",
+        jeans,
+    )
 
 
-def motif(rng: np.random.Generator, ink: np.ndarray, accent: np.ndarray) -> np.ndarray:
-    """[512,512,4] float chest print with transparency: a badge, a sun over waves, or a word."""
+def motif(rng: np.random.Generator, ink: np.ndarray, accent: np.ndarray, style: int = -1) -> np.ndarray:
+    """[512,512,4] float chest print with transparency: a badge (0), a sun over waves (1), a word (2), or any (-1)."""
     image = Image.new("RGBA", (512, 512), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
     first, second = ((*tuple(int(255 * c) for c in colour), 255) for colour in (ink, accent))
-    style = rng.integers(3)
+    style = rng.integers(3) if style < 0 else style
     if style == 0:
         draw.ellipse((40, 40, 472, 472), fill=first)
         draw.polygon([(256, 110), (300, 220), (415, 228), (325, 300), (356, 412), (256, 350),
@@ -156,18 +175,18 @@ def band(x: np.ndarray, width: float, soft: float = 0.05) -> np.ndarray:
     return np.clip((phase - (0.5 - width / 2)) / soft + 0.5, 0, 1)
 
 
-def flowers(fabric: Fabric, place: Place, cell: float, salt: int, petals: int) -> tuple[np.ndarray, np.ndarray]:
+def flowers(fabric: Fabric, place: Place, cell: float, salt: int, leaf: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """[N] petals 0..1 and [N] hearts 0..1 of one flower per cell, each with its own place, size and turn."""
     row = np.floor(place.up / cell + 0.37 * salt).astype(int)
     column = np.floor(place.across / cell + 0.5 * (row % 2) + 0.61 * salt).astype(int)
     key = ((row * 73 + column * 151 + place.panel * 31 + salt * 7 + fabric.seed) % 4096).astype(int)
     random = np.random.default_rng([fabric.seed, salt]).uniform(size=(4096, 4))[key]
-    x = place.across / cell + 0.5 * (row % 2) + 0.61 * salt - column - 0.5 - 0.22 * (random[:, 0] - 0.5)
-    y = place.up / cell + 0.37 * salt - row - 0.5 - 0.22 * (random[:, 1] - 0.5)
+    x = place.across / cell + 0.5 * (row % 2) + 0.61 * salt - column - 0.5 - 0.4 * (random[:, 0] - 0.5)
+    y = place.up / cell + 0.37 * salt - row - 0.5 - 0.4 * (random[:, 1] - 0.5)
     radius, angle = np.hypot(x, y), np.arctan2(y, x) + 6.28 * random[:, 2]
-    size = 0.22 + 0.14 * random[:, 3]
-    outline = size * (0.72 + 0.28 * np.cos(petals * angle))
-    soft = 0.035
+    size, soft = 0.18 + 0.12 * random[:, 3], 0.1 / cell
+    petals = np.abs(np.cos(angle)) ** 4 if leaf else 0.55 + 0.45 * np.sqrt(np.abs(np.cos(2.5 * angle)))
+    outline = size * petals
     return np.clip((outline - radius) / soft + 0.5, 0, 1), np.clip((size * 0.28 - radius) / soft + 0.5, 0, 1)
 
 
@@ -188,16 +207,20 @@ def woven(fabric: Fabric, place: Place) -> np.ndarray:
         x = (place.across / size + 0.5 * (row % 2)) % 1 - 0.5
         return mix(plain, second, np.clip((0.2 - np.hypot(x, place.up / size - row - 0.5)) / 0.03 + 0.5, 0, 1))
     if fabric.kind == "floral":
-        leaf, _ = flowers(fabric, place, size * 0.8, 1, 2)
-        petal, heart = flowers(fabric, place, size * 1.5, 0, 5)
-        return mix(mix(mix(plain, second * 0.5 + np.array([0.1, 0.25, 0.1]), leaf), second, petal), third, heart)
+        leaf, _ = flowers(fabric, place, size * 0.9, 1, leaf=True)
+        petal, heart = flowers(fabric, place, size * 1.35, 0)
+        bud, middle = flowers(fabric, place, size * 0.8, 2)
+        ground = mix(plain, second * 0.45 + np.array([0.1, 0.22, 0.12]), leaf)
+        ground = mix(mix(ground, 0.5 * third + 0.5 * second, 0.9 * bud), base, middle)
+        return mix(mix(ground, second, petal), third, heart)
     if fabric.kind == "knit":
         rib = np.abs(np.sin(place.across * np.pi / 0.55))
         return plain * (0.82 + 0.18 * rib)[:, None]
     if fabric.kind == "denim":
         twill = 0.025 * np.sin((place.across + place.up) * 2 * np.pi / 0.22) + 0.018 * noise(place, 3, 0.1)
         worn = np.exp(-(((np.abs(place.across) - 10) / 7) ** 2)) * np.clip(0.2 + 0.03 * noise(place, 4, 2.0), 0, 1)
-        return np.clip(mix(plain, np.array([0.85, 0.89, 0.95]), worn) + twill[:, None], 0, 1)
+        cloth = np.clip(mix(plain, np.array([0.85, 0.89, 0.95]), worn) + twill[:, None], 0, 1)
+        return tailor(cloth, place.across, place.up, place.edge_cm, place.panel != 1) if fabric.jeans else cloth
     if fabric.kind == "melange":
         return np.clip(plain * (1 + 0.04 * noise(place, 5, 0.07, 0.6))[:, None], 0, 1)
     return plain
@@ -214,9 +237,13 @@ def colour(fabric: Fabric, place: Place) -> np.ndarray:
         rgb = mix(rgb, np.stack(layer[:3], 1), layer[3] * (outside & (place.panel == 0)))
     if fabric.trim is not None:
         limb_end = (place.edge_cm < 2.2) & (place.panel > 1)
-        rgb = np.where(((place.neck_cm < 2.0) | limb_end)[:, None], fabric.trim, rgb)
-    seam = np.maximum(line(place.neck_cm, 2.0), line(place.edge_cm, 2.2))
-    rgb = rgb * (1 - 0.16 * seam * outside)[:, None]
+        waistband = (place.neck_cm > 98) & (place.edge_cm < 3.0) & (place.up > -8)
+        rgb = np.where(((place.neck_cm < 2.0) | limb_end | waistband)[:, None], fabric.trim, rgb)
+    stitched = np.maximum(line(place.neck_cm, 2.0), line(place.edge_cm, 2.2))
+    stitched = np.maximum(stitched, 1.3 * line(place.seam_cm, 0.0))
+    # A folded band stands up a little: lighter in its middle than at its edges.
+    band_light = 0.05 * (np.cos((np.minimum(place.neck_cm, 2.0) - 0.9) * 2.2) - 0.6) * (place.neck_cm < 2.0)
+    rgb = rgb * (1 - (0.16 * stitched - band_light) * outside)[:, None]
     rgb = np.where(place.inside[:, None], 0.9 * rgb + 0.02, rgb)
     if fabric.label:
         tag = place.inside & (place.panel == 1) & (np.abs(place.across) < 2.3)

@@ -12,23 +12,24 @@ def ridge(x: np.ndarray) -> np.ndarray:
     return (1 - 2 * x**2) * np.exp(-(x**2))
 
 
-def creases(rng: np.random.Generator, pattern: Pattern, points: np.ndarray) -> np.ndarray:
-    """[N] cm: short slanted wrinkles over the front and back of the torso, not the same on both."""
+def creases(rng: np.random.Generator, pattern: Pattern, points: np.ndarray, fine: bool) -> np.ndarray:
+    """[N] cm: slanted wrinkles over the front and back of the torso, not the same on both; `fine` ones are short."""
     low, high = pattern.low[1] + 8, min(pattern.folds.top_y, -10.0)
     reach = float(np.median(pattern.torso.levels[:, 1]))
     height = np.zeros(len(points))
     for facing in (1, -1):
         near = ramp(facing * points[:, 2], -3, 5)
-        for _ in range(pattern.folds.creases):
+        for _ in range(pattern.folds.creases * (1 + fine)):
             x, y = rng.uniform(-reach, reach), rng.uniform(low, high)
             # Drag lines run from the sides up and outwards, as cloth hangs from shoulders and hips.
             angle = np.radians(rng.uniform(15, 75)) * np.sign(x)
             dx, dy = points[:, 0] - x, points[:, 1] - y
             along, across = dx * np.sin(angle) + dy * np.cos(angle), dx * np.cos(angle) - dy * np.sin(angle)
             long, wide = rng.uniform(5, 14), rng.uniform(1.4, 3.2)
+            long, wide = (long * 0.45, 0.9 + wide * 0.25) if fine else (long, wide)
             across = across + 0.02 * along**2 * rng.uniform(-1, 1)
             height += near * rng.uniform(0.3, 1) * np.exp(-((along / long) ** 2)) * ridge(across / wide)
-    return height * pattern.folds.depth
+    return height * pattern.folds.depth * (0.3 if fine else 1.0)
 
 
 def gathers(rng: np.random.Generator, pattern: Pattern, points: np.ndarray) -> np.ndarray:
@@ -70,4 +71,5 @@ def displacement(
         share = share * ramp(np.abs(points[:, 0]), 1, 6) if pattern.flat_cloth else share
         limb_height += share * limb_folds(rng, pattern, index, points)
         torso_share *= 1 - share
-    return torso_share * (creases(rng, pattern, points) + gathers(rng, pattern, points)) + limb_height
+    wrinkles = creases(rng, pattern, points, False) + creases(rng, pattern, points, True)
+    return torso_share * (wrinkles + gathers(rng, pattern, points)) + limb_height

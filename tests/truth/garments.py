@@ -38,9 +38,9 @@ class TrueGarment(NamedTuple):
     panel: np.ndarray
     """[F] 0 torso front, 1 torso back, 2… limbs."""
     cloth: np.ndarray
-    """[F,3,2] cm along and up the cloth at each face corner, within its panel; 0 is the panel's middle."""
+    """[F,3,2] cm across and up the cloth at each face corner: from its panel's middle, from the shoulder or waist."""
     edge: np.ndarray
-    """[V,2] distance in cm to the neck's loop and to the nearest other loop, along the straight line."""
+    """[V,3] distance in cm to the neck's loop, the nearest other loop and the sleeve seam, along the straight line."""
 
 
 def pattern_of(garment_class: str, rng: np.random.Generator, spread_extra_deg: float) -> Pattern:
@@ -81,14 +81,17 @@ def build(
     if len(loops) != len(pattern.cuts) or len(patch.vertices) - edges + len(patch.faces) != 2 - len(loops):
         return None
     cloth = cloth_coordinates(pattern, patch)
+    if "waist" in loops:
+        cloth[..., 1] -= patch.vertices[loops["waist"], 1].max()
     mesh = trimesh.Trimesh(patch.vertices, patch.faces, process=False)
     if not plain:
         gaps = [grid.sample(fields[0] - f, patch.vertices) for f in fields[1:]]
         height = displacement(np.random.default_rng([99, seed]), pattern, patch.vertices, gaps)
-        height *= ramp(edge_distance(patch.vertices, loops)[:, 0], 0, 6)
+        height *= ramp(edge_distance(patch.vertices, loops, np.array([], int))[:, 0], 0, 6)
         moved = patch.vertices + height[:, None] * np.array(mesh.vertex_normals) * [1, 0.6, 1]
         mesh = trimesh.Trimesh(untangled(moved, patch.faces), patch.faces, process=False)
-    edge = edge_distance(np.asarray(mesh.vertices), loops)
+    seam = np.intersect1d(patch.faces[patch.panel <= 1], patch.faces[patch.panel > 1])
+    edge = edge_distance(np.asarray(mesh.vertices), loops, seam[:0] if pattern.flat_cloth else seam)
     return TrueGarment(mesh, loops, garment_class, seed, pattern.girths, pattern, patch.panel, cloth, edge)
 
 
@@ -185,18 +188,19 @@ def cloth_coordinates(pattern: Pattern, patch: Patch) -> np.ndarray:
 
 def limb_cloth(limb: Limb, points: np.ndarray) -> np.ndarray:
     """[N,2] cm around a sleeve from its front and along it downwards from the shoulder."""
-    t, u, v, _ = limb.local(points)
+    t, u, v, w = limb.local(points)
     axes = limb.axes(t)
     around = np.arctan2(u / axes[:, 0], v / axes[:, 1]) * limb.axes(np.array(0.5)).mean()
-    return np.stack([around, -t * limb.length], 1)
+    return np.stack([around, -t * limb.length - w], 1)
 
 
-def edge_distance(points: np.ndarray, loops: dict[str, np.ndarray]) -> np.ndarray:
-    """[V,2] cm to the neck's loop (99 where there is none) and to the nearest other loop."""
+def edge_distance(points: np.ndarray, loops: dict[str, np.ndarray], seam: np.ndarray) -> np.ndarray:
+    """[V,3] cm to the neck's loop, to the nearest other loop and to the vertices `seam`; 99 where there is none."""
     from scipy.spatial import cKDTree
 
-    neck = np.full(len(points), 99.0)
-    if "neck" in loops:
-        neck = cKDTree(points[loops["neck"]]).query(points)[0]
     others = np.concatenate([loop for name, loop in loops.items() if name != "neck"])
-    return np.stack([neck, cKDTree(points[others]).query(points)[0]], 1)
+    result = np.full((len(points), 3), 99.0)
+    for column, chosen in enumerate((loops.get("neck", others[:0]), others, seam)):
+        if len(chosen):
+            result[:, column] = cKDTree(points[chosen]).query(points)[0]
+    return result

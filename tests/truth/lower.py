@@ -56,8 +56,8 @@ def legs(
     result = []
     for side in (1, -1):
         angle = np.radians(rng.uniform(1.0, 4.0) + extra_deg)
-        top = np.array([side * hip.width * 0.47, -rise + 2, hip.z])
-        end = top + np.array([side * np.sin(angle), -np.cos(angle), 0]) * (length + 2)
+        top = np.array([side * hip.width * 0.47, -rise + 4, hip.z])
+        end = top + np.array([side * np.sin(angle), -np.cos(angle), 0]) * (length + 4)
         end[2] += rng.uniform(-2, 1)
         middle = (top + end) / 2 + np.array([side * rng.uniform(-0.5, 1.0), 0, rng.uniform(0, 2)])
         at_knee = 0.45 * size.inseam / length
@@ -78,7 +78,7 @@ def trousers(rng: np.random.Generator, spread_extra_deg: float) -> Pattern:
         Level(4.0, *half_axes(waist, BREADTH_TO_DEPTH["waist"] * hang, 0.0, exponent), 0, 0.3),
         Level(0.0, *half_axes(waist, BREADTH_TO_DEPTH["waist"] * hang, 0.0, exponent), 0, 0.3),
         Level(-size.hip_drop, *half_axes(hip, BREADTH_TO_DEPTH["hip"] * hang, -0.08, exponent), 0, 0.0),
-        Level(-rise, *half_axes(hip * 0.86, BREADTH_TO_DEPTH["hip"] * hang * 1.25, -0.05, exponent), 0, -0.3),
+        Level(-rise, *half_axes(hip * 0.95, BREADTH_TO_DEPTH["hip"] * hang * 1.1, -0.05, exponent), 0, -0.3),
     ]
     torso = Torso(levels, exponent, floor_y=-rise)
     limbs, end_girth = legs(rng, size, levels[2], rise, spread_extra_deg)
@@ -87,4 +87,4 @@ def trousers(rng: np.random.Generator, spread_extra_deg: float) -> Pattern:
     girths = (Girth("hip", hip, 0, -size.hip_drop), Girth("leg", end_girth, 1, 0.985))
     folds = Folds(int(rng.integers(2, 7)), rng.uniform(0.2, 0.5), 0.0, 8, -5.0, rng.uniform(0.2, 0.5))
     low, high = bounds(torso, limbs, -rise)
-    return Pattern(torso, tuple(limbs), tuple(cuts), girths, folds, low, high, 2.5, True, float("nan"))
+    return Pattern(torso, tuple(limbs), tuple(cuts), girths, folds, low, high, 4.0, True, float("nan"))

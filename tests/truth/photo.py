@@ -91,6 +91,7 @@ def make_photo(
     if not photo:
         return TruePhoto(None, soft, scale, origin, None, None, side)
     fabric = fabric or make_fabric(garment.garment_class, seed)
+    fabric = fabric._replace(chest_up=garment.pattern.chest_y)
     background = background or str(rng.choice(BACKGROUNDS))
     cloth = lit(garment, fabric, seen, scale, sign, rng)
     rgb = finish(cloth, soft, background, rng)

@@ -68,9 +68,9 @@ def rasterise(points: np.ndarray, faces: np.ndarray, hw: tuple[int, int]) -> Fra
 
 def _slopes(x: np.ndarray, y: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[F,2] change per sample to the right, and downwards, of the weights of the second and third corner."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        u = np.stack([y[:, 2] - y[:, 0], y[:, 0] - y[:, 1]], 1) / area[:, None]
-        v = np.stack([x[:, 0] - x[:, 2], x[:, 1] - x[:, 0]], 1) / area[:, None]
+    safe = np.where(np.abs(area) > 1e-9, area, 1.0)[:, None]
+    u = np.stack([y[:, 2] - y[:, 0], y[:, 0] - y[:, 1]], 1) / safe
+    v = np.stack([x[:, 0] - x[:, 2], x[:, 1] - x[:, 0]], 1) / safe
     return u, v
 
 

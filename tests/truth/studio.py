@@ -33,12 +33,12 @@ def lit(
     normal = np.where(inside[:, None], -normal, normal)
     spot = sum(garment.cloth[seen.face, i] * seen.weights[:, i, None] for i in range(3))
     edge = interpolate(garment.edge, seen, faces)
-    place = Place(garment.panel[seen.face], spot[:, 0], spot[:, 1], inside, edge[:, 0], edge[:, 1])
+    place = Place(garment.panel[seen.face], spot[:, 0], spot[:, 1], inside, *edge.T)
     base = colour(fabric, place)
     key = np.array([rng.uniform(-0.55, 0.55), rng.uniform(0.35, 0.7), 0.8])
     diffuse = np.clip(normal @ (key / np.linalg.norm(key)), 0, 1)
     sky = 0.5 + 0.5 * normal[:, 1]
-    light = 0.36 + 0.56 * diffuse + 0.14 * sky
+    light = 0.28 + 0.66 * diffuse + 0.14 * sky
     light *= np.where(inside, 0.78, 1.0) * occlusion(seen, px_per_cm, normal[:, 2])
     linear = base**2.2 * light[:, None]
     image = np.zeros((seen.hw[0] * seen.hw[1], 3), np.float32)
@@ -54,7 +54,7 @@ def occlusion(seen: Fragments, px_per_cm: float, normal_z: np.ndarray) -> np.nda
     depth, there = (a.reshape(seen.hw[0] // 4, 4, seen.hw[1] // 4, 4).sum((1, 3)) for a in (depth, there))
     mean = depth / np.maximum(there, 1)
     shade = np.zeros_like(depth)
-    for radius_cm, strength in ((0.7, 0.16), (2.2, 0.05), (6.0, 0.02)):
+    for radius_cm, strength in ((0.7, 0.2), (2.2, 0.06), (6.0, 0.02)):
         sigma = radius_cm * px_per_cm / 2
         around = gaussian_filter(depth, sigma) / np.maximum(gaussian_filter(there, sigma), 1e-3)
         shade += strength * np.clip(around - mean, 0, 6)

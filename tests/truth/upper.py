@@ -238,6 +238,6 @@ def upper(rng: np.random.Generator, kind: str, spread_extra_deg: float) -> Patte
     else:
         cuts += bare_arm_cuts(rng, frame, neck, levels[0].width, arms == "strap")
     low, high = bounds(torso, limbs, frame.hem_y - 3.5)
-    chest_y = -neck.front - 13.0
+    chest_y = -neck.front - 0.22 * (-neck.front - frame.hem_y)
     folds = folds_of(rng, frame, dress)
     return Pattern(torso, tuple(limbs), tuple(cuts), tuple(girths), folds, low, high, 2.0, False, chest_y)
