@@ -24,6 +24,8 @@ class _Field(NamedTuple):
 
     depth: np.ndarray
     """[h,w] signed distance to the outline in working pixels, positive inside."""
+    thin: np.ndarray
+    """[h,w] 0..1, near 1 on straps: their colours may be the background's, so they are not read from the photo."""
     inward: np.ndarray
     """[h,w,2] unit direction (y, x) towards the inside."""
     garment: np.ndarray
@@ -53,13 +55,18 @@ def soft_edge(rgb: np.ndarray, binary: np.ndarray) -> np.ndarray:
 
 def _field(rgb: np.ndarray, binary: np.ndarray) -> _Field:
     inside, outside = ndimage.distance_transform_edt(binary), ndimage.distance_transform_edt(~binary)
-    depth = ndimage.gaussian_filter((inside - outside).astype(np.float32) + np.where(binary, -0.5, 0.5), 0.9)
+    steps = (inside - outside).astype(np.float32) + np.where(binary, -0.5, 0.5).astype(np.float32)
+    thin = ndimage.maximum_filter(np.where(inside > 0, ndimage.maximum_filter(inside, 7) < 3.5, False), 3)
+    # Smoothing the distance of a strap of two pixels would break it.
+    depth = np.where(thin, ndimage.gaussian_filter(steps, 0.6) + 0.5, ndimage.gaussian_filter(steps, 0.9))
     slope = np.stack(np.gradient(ndimage.gaussian_filter(depth, 1.0)), -1)
     inward = slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-3)
     pure_in, pure_out = inside > _INSET_PX - 1, outside > _INSET_PX
     garment = _grown(rgb, np.where(pure_in, 1.0, 1e-3 * (inside > 0.5)), 1.2)
     background = _grown(rgb, np.where(pure_out, 1.0, 1e-3 * (outside > 0.5)), 3.0)
-    return _Field(depth, inward.astype(np.float32), garment, background)
+    return _Field(
+        depth, ndimage.gaussian_filter(thin.astype(np.float32), 0.7), inward.astype(np.float32), garment, background
+    )
 
 
 def _mixture(colours: np.ndarray, place: np.ndarray, depth: np.ndarray, field: _Field) -> np.ndarray:
@@ -73,8 +80,10 @@ def _mixture(colours: np.ndarray, place: np.ndarray, depth: np.ndarray, field: _
     power = np.square(contrast).sum(-1)
     share = ((colours - background) * contrast).sum(-1) / np.maximum(power, 1e-6)
     trust = power / (power + 3 * _FAINT**2)
-    mixed = trust * np.clip(share, 0, 1) + (1 - trust) * np.clip(depth / 1.2 + 0.5, 0, 1)
-    low, high = np.clip(depth - 1.2, 0, 1), np.clip(depth + 2.2, 0, 1)
+    plain = np.clip(depth / 1.2 + 0.5, 0, 1)
+    mixed = trust * np.clip(share, 0, 1) + (1 - trust) * plain
+    low, high = np.clip(depth - 0.7, 0, 1), np.clip(depth + 1.7, 0, 1)
+    low = np.maximum(low, plain * _at(field.thin, place))
     return np.clip(mixed, low, high).astype(np.float32)
 
 

@@ -52,7 +52,7 @@ def gather(lab: np.ndarray, slope: np.ndarray, quiet: float, fit: Background, ou
     rough = slope / quiet * NOISE_FLOOR
     code = np.digitize(lightness, _LIGHTNESS) * _SHAPE[1] + np.digitize(chroma, _CHROMA)
     code = code * _SHAPE[2] + np.digitize(rough, _SLOPE)
-    shade = _shade(lab, fit)
+    shade = _shade(lab, fit, 0.5 * ringing * float(fit.noise.mean()))
     likelihood = _background_likelihood(code, excess, ringing, np.where(shade, lightness, -np.inf), rough, outside)
     return Evidence(code, _SHAPE, excess, ringing, shade, likelihood)
 
@@ -94,12 +94,16 @@ def log_ratio(evidence: Evidence, garment: np.ndarray) -> np.ndarray:
     return np.where(ratio < 0, weaker, drowned)
 
 
-def _shade(lab: np.ndarray, fit: Background) -> np.ndarray:
+def _shade(lab: np.ndarray, fit: Background, bleeding: np.ndarray) -> np.ndarray:
     """[H,W] bool: light scaled by one factor scales L + 16, a and b alike (CIE 1976), whatever the background's hue."""
     factor = (lab[..., 0] + 16) / (fit.surface[..., 0] + 16)
     off = np.linalg.norm(lab[..., 1:] - fit.surface[..., 1:] * factor[..., None], axis=-1)
     darker = fit.surface[..., 0] - lab[..., 0]
-    return (darker > -1.5 * fit.noise[0]) & (factor > 0.5) & (off < 2 + 2 * fit.noise[1:].mean() + 0.06 * darker)
+    return (
+        (darker > -1.5 * fit.noise[0])
+        & (factor > 0.5)
+        & (off < 2 + 2 * fit.noise[1:].mean() + 0.06 * darker + bleeding)
+    )
 
 
 def _background_likelihood(

@@ -10,50 +10,69 @@ from scipy import ndimage
 
 from .clean import SPECK_SHARE
 
-_DEEP = 0.55
+_DEEP = 0.4
 """A hole further from the outline than this part of the garment's half width is a print."""
-_RIM = 0.03
-"""Straps are thinner than this part of the photo's shorter side."""
+_ALIKE = 0.75
+"""Least part of a hole that must have the background's colour; a label has lettering on it."""
+_MANY = 8
+"""More holes than this are a pattern in the background's colour."""
+_STRAP = 0.015
+"""Straps have less than this part of the photo's shorter side as half width."""
 
 
-def gaps_settled(binary: np.ndarray, shade: np.ndarray) -> np.ndarray:
+def gaps_settled(binary: np.ndarray, paper: np.ndarray) -> np.ndarray:
     """[H,W] bool with prints filled in and strap loops cut out.
 
     Args:
         binary: [H,W] bool, holes where the cut found background.
-        shade: [H,W] bool, pixels with the background's own colour, lit or shaded.
+        paper: [H,W] bool, smooth pixels of the background's own colour, lit or slightly shaded.
     """
     whole = ndimage.binary_fill_holes(binary)
     depth = ndimage.distance_transform_edt(whole)
-    solid = whole & ~_through(whole & ~binary, depth)
-    return solid & ~_loops(solid, shade, depth)
+    solid = whole & ~_through(whole & ~binary, paper, depth)
+    return solid & ~_loops(solid, paper, depth)
 
 
-def _through(holes: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def _through(holes: np.ndarray, paper: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """The holes that show the background: its colour all over, no deeper in the garment than a sleeve is wide."""
     labels, count = ndimage.label(holes)
     if not count:
         return holes
     area = np.bincount(labels.ravel())
     nearest = np.r_[0, ndimage.minimum(depth, labels, np.arange(1, count + 1))]
-    real = (area >= SPECK_SHARE * np.count_nonzero(depth)) & (nearest < _DEEP * depth.max())
+    core = np.where(ndimage.binary_erosion(holes, iterations=2), labels, 0)
+    size, alike = (np.bincount(a, minlength=count + 1) for a in (core.ravel(), core[paper]))
+    garment_area = np.count_nonzero(depth)
+    real = (area >= SPECK_SHARE * garment_area) & (nearest < _DEEP * depth.max()) & (alike >= _ALIKE * size)
     real[0] = False
+    if real.sum() > _MANY:
+        real &= area > 0.005 * garment_area
     return real[labels]
 
 
-def _loops(solid: np.ndarray, shade: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def _loops(solid: np.ndarray, paper: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Shaded background that thin cloth encloses on all sides; a garment of that colour itself has none."""
-    inside = solid & shade
-    if inside.sum() > 0.25 * solid.sum():
+    inside = solid & paper
+    if inside.sum() > 0.4 * solid.sum():
         return np.zeros_like(solid)
     labels, count = ndimage.label(ndimage.binary_opening(inside, iterations=1))
     area = np.bincount(labels.ravel(), minlength=count + 1)
-    rim_px = _RIM * min(solid.shape)
+    strap_px = _STRAP * min(solid.shape)
     least = 2 * SPECK_SHARE * solid.sum()
     found = np.zeros_like(solid)
     for i, (rows, cols) in enumerate(ndimage.find_objects(labels), 1):
-        near = np.s_[max(0, rows.start - 3) : rows.stop + 3, max(0, cols.start - 3) : cols.stop + 3]
-        loop = labels[near] == i
-        rim = depth[near][ndimage.binary_dilation(loop, iterations=2) & ~loop]
-        if area[i] >= least and (rim < rim_px).mean() > 0.85 and rim.min() >= 1:
-            found[near] |= ndimage.binary_dilation(loop) & inside[near]
+        reach = round(2 * strap_px) + 3
+        near = np.s_[max(0, rows.start - reach) : rows.stop + reach, max(0, cols.start - reach) : cols.stop + reach]
+        loop = ndimage.binary_dilation(labels[near] == i) & inside[near]
+        if area[i] >= least and _held_by_straps(solid[near] & ~loop, loop, depth[near], strap_px):
+            found[near] |= loop
     return found
+
+
+def _held_by_straps(cloth: np.ndarray, loop: np.ndarray, depth: np.ndarray, strap_px: float) -> bool:
+    """Whether the cloth all around the loop is a strap: thin, with the open background on its other side."""
+    half_width = ndimage.maximum_filter(ndimage.distance_transform_edt(cloth), round(2 * strap_px) | 1)
+    rim = ndimage.binary_dilation(loop, iterations=2) & ~loop
+    if not rim.any() or not (depth[rim] >= 1).all():
+        return False
+    return bool((half_width[rim] < strap_px).mean() > 0.6)

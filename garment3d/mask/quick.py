@@ -24,6 +24,10 @@ WORK_PX = 768
 """Longest side that the cut works at; the edge is found at the photo's own size."""
 LEAST_WORK_PX = 384
 """Smaller photos are enlarged to this."""
+_GAP_SHADE = 14.0
+"""Most lightness that background seen through a gap loses to the garment's shadow."""
+_GAP_SLOPE = 3.0
+"""Most change of colour per pixel in it."""
 WAYS_OUT = "give a mask, draw a box around the garment, or use the SAM mask"
 
 
@@ -86,7 +90,9 @@ def _cut(work: _Work, plain: bool) -> tuple[np.ndarray, Split]:
         evidence = gather_colours(work.lab, work.outside)
     result = split(parts, evidence, slope, quiet, work.outside)
     binary = main_pieces(result.binary & ~work.beyond)
-    return gaps_settled(binary, evidence.shade) if plain else filled(binary), result
+    darker = work.background.surface[..., 0] - work.lab[..., 0]
+    paper = evidence.shade & (darker < _GAP_SHADE) & (slope < _GAP_SLOPE + quiet)
+    return gaps_settled(binary, paper) if plain else filled(binary), result
 
 
 def _prepared(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> _Work:

@@ -63,7 +63,7 @@ def split(parts: Regions, evidence: Evidence, slope: np.ndarray, quiet: float, o
         result = _joined(parts, Split(result.binary, gain, cost), fixed, unit)
         depth = ndimage.distance_transform_edt(result.binary)
         if i == 0:
-            reached = _shadow_reached(parts, evidence, result.binary, depth < _SHADOW_PX * unit, fixed, quiet)
+            reached = _shadow_reached(parts, evidence, result.binary, _rim(evidence, depth, unit), fixed, quiet)
         garment = learned(evidence, _typical(evidence, depth, reached[parts.labels], unit))
     return result
 
@@ -103,6 +103,14 @@ def _falls_apart(binary: np.ndarray) -> bool:
     return area[-1] <= 0.97 * area.sum()
 
 
+def _rim(evidence: Evidence, depth: np.ndarray, unit: float) -> np.ndarray:
+    """[H,W] bool, how deep shadow may reach: anywhere when the garment's inside holds nothing of its colour."""
+    rim = depth < _SHADOW_PX * unit
+    inside = ~rim
+    alike = np.count_nonzero(evidence.shade & inside) > 0.1 * np.count_nonzero(inside)
+    return rim if alike else np.ones_like(rim)
+
+
 def _shadow_reached(
     parts: Regions, evidence: Evidence, binary: np.ndarray, rim: np.ndarray, fixed: np.ndarray, quiet: float
 ) -> np.ndarray:
@@ -110,7 +118,7 @@ def _shadow_reached(
     from scipy.sparse.csgraph import connected_components
 
     count = len(parts.area_px)
-    shaded = (region_mean(parts, evidence.shade) > 0.6) & (region_mean(parts, rim) > 0.5)
+    shaded = (region_mean(parts, evidence.shade) > 0.45) & (region_mean(parts, rim) > 0.5)
     open_way = shaded | (region_mean(parts, binary) < 0.5)
     passable = open_way[parts.pairs].all(1) & (parts.edge < _PENUMBRA + quiet)
     first, second = parts.pairs[passable].T
@@ -125,7 +133,7 @@ def _typical(evidence: Evidence, depth: np.ndarray, reached: np.ndarray, unit: f
     deep = depth > _DEEP_PX * unit
     if deep.sum() < 0.2 * area:
         deep = depth > 0.3 * _DEEP_PX * unit
-    own = deep & ~(evidence.shade & (depth < _SHADOW_PX * unit))
+    own = deep & ~reached & ~(evidence.shade & (depth < _SHADOW_PX * unit))
     if own.sum() >= 0.25 * deep.sum():
         return own
     own = deep & ~reached
