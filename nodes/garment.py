@@ -58,15 +58,15 @@ class Shell(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, mask, image, triangles: int, openings: str = "") -> io.NodeOutput:
-        from ..garment3d.garment.openings import find_openings
+        from ..garment3d.garment.openings import Outline, class_of, find_openings
         from ..garment3d.garment.shell import garment_shell
 
         photos = convert.photos(image)
         pairs = list(zip(photos, convert.softs(mask, photos), strict=True))
-        given = text.outline_from_text(openings)
+        spans = text.spans_from_text(openings)
         outlines, shells = [], []
         for photo, soft in convert.steps(pairs):
-            outlines.append(given or find_openings(soft, photo.rgb))
+            outlines.append(Outline(class_of(soft, spans), spans) if spans else find_openings(soft))
             shells.append(garment_shell(soft, photo.rgb, outlines[-1].spans, triangles))
         return io.NodeOutput(convert.mesh(shells), text.outline_text(outlines[0]), outlines[0].garment_class)
 

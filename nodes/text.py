@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..garment3d.errors import GarmentError
-from .sockets import CLASSES
 
 if TYPE_CHECKING:
-    from ..garment3d.garment.openings import Outline
+    from ..garment3d.garment.openings import Outline, Span
 
 NAMES = ("neck", "waist", "hem", "cuff_l", "cuff_r", "armhole_l", "armhole_r", "leg_l", "leg_r")
 
 
-def outline_from_text(text: str) -> Outline | None:
-    """The class and openings in the openings output, or in a bare list of name, a and b; None for an empty text."""
-    from ..garment3d.garment.openings import Outline, Span
+def spans_from_text(text: str) -> tuple[Span, ...] | None:
+    """The openings in the openings output, or in a bare list of name, a and b; None for an empty text."""
+    from ..garment3d.garment.openings import Span
 
     if not text.strip():
         return None
@@ -28,11 +27,10 @@ def outline_from_text(text: str) -> Outline | None:
         read = json.loads(text)
     except ValueError as error:
         raise GarmentError(f"The openings are not JSON ({error}): paste the openings output and edit that.") from None
-    kind, listed = (read.get("class"), read.get("openings")) if isinstance(read, dict) else ("auto", read)
+    listed = read.get("openings") if isinstance(read, dict) else read
     if not isinstance(listed, list) or not listed:
         raise GarmentError('The openings hold no list: write [{"name": "neck", "a": [x, y], "b": [x, y]}, …].')
-    spans = tuple(Span(_name(o), _point(o, "a"), _point(o, "b")) for o in listed)
-    return Outline(kind if kind in CLASSES else "auto", spans)
+    return tuple(Span(_name(o), _point(o, "a"), _point(o, "b")) for o in listed)
 
 
 def outline_text(outline: Outline) -> str:
