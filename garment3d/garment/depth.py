@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .inflate import diffused
+from .inflate import diffused, inflation
 
 DepthModel = Literal["garment", "poisson"]
 POISSON = 1.18 / np.sqrt(2)
@@ -41,12 +41,13 @@ PROPORTIONS = {
 
 
 def depths(
-    xy: np.ndarray, faces: np.ndarray, height: np.ndarray, seam: np.ndarray, garment_class: str, model: DepthModel
+    xy: np.ndarray, faces: np.ndarray, seam: np.ndarray, garment_class: str, model: DepthModel = "garment"
 ) -> np.ndarray:
-    """[N] distance in canonical units from the seam's plane, for a sheet with inflation heights [N].
+    """[N] distance in canonical units from the seam's plane, for a sheet of triangles on [N,2] photo positions.
 
     `seam` [N] is True where the sheet is sewn; without a seam every depth is zero.
     """
+    height = inflation(xy, faces, seam)
     if model == "poisson" or not seam.any():
         return POISSON * height
     shape = PROPORTIONS[garment_class]

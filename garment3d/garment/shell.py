@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 
 from ..camera import photo_camera
 from .depth import DepthModel, depths
-from .inflate import inflation
-from .mesher import rim, rim_rings, signed_areas, split_inner_edges
+from .mesher import rim_rings, signed_areas, split_inner_edges
 from .neckline import front_neckline
 from .openings import Outline, Span, class_of, find_openings
 from .panels import Panel, RaggedOutline, Ring, panels, pieces_of, sampled
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Sheet(NamedTuple):
-    """A panel with its height off the photo's plane."""
+    """A panel and how far it stands off the photo's plane."""
 
     panel: Panel
-    height: np.ndarray
+    depth: np.ndarray
     """[N] canonical units, 0 on the seam."""
 
 
@@ -56,13 +55,13 @@ def garment_shell(
     spans = outline.spans
     top = next((s for s in spans if s.name in ("neck", "waist")), None)
     neckline = front_neckline(rgb, soft, top) if rgb is not None and top is not None else None
-    front, back = _evened(_coarse(soft, spans, neckline, triangles), triangles)
-    vertices, faces = sewn(front, back, outline.garment_class, model)
+    coarse = _coarse(soft, outline, neckline, triangles, model)
+    vertices, faces = sewn(*_evened(coarse, triangles))
     # Rounded as files and ComfyUI's MESH hold them, so that a shell that went through either gets the same texture.
     return trimesh.Trimesh(vertices.astype(np.float32), faces, process=False)
 
 
-def sewn(front: Sheet, back: Sheet, garment_class: str, model: DepthModel) -> tuple[np.ndarray, np.ndarray]:
+def sewn(front: Sheet, back: Sheet) -> tuple[np.ndarray, np.ndarray]:
     """[N,3] vertices and [F,3] outward faces of both sheets with their seam vertices made one."""
     seams = 1 + int(max(front.panel.seam.max(), back.panel.seam.max()))
     vertices = [np.zeros((seams, 3))]
@@ -70,8 +69,7 @@ def sewn(front: Sheet, back: Sheet, garment_class: str, model: DepthModel) -> tu
     for sheet, sign in ((front, 1), (back, -1)):
         shared = sheet.panel.seam >= 0
         number = np.where(shared, sheet.panel.seam, count - 1 + np.cumsum(~shared))
-        depth = depths(sheet.panel.xy, sheet.panel.faces, sheet.height, shared, garment_class, model)
-        points = np.column_stack([sheet.panel.xy, sign * depth])
+        points = np.column_stack([sheet.panel.xy, sign * sheet.depth])
         vertices[0][number[shared]] = points[shared]
         vertices.append(points[~shared])
         faces.append(number[sheet.panel.faces if sign > 0 else sheet.panel.faces[:, ::-1]])
@@ -79,15 +77,19 @@ def sewn(front: Sheet, back: Sheet, garment_class: str, model: DepthModel) -> tu
     return np.concatenate(vertices), np.concatenate(faces)
 
 
-def _coarse(soft: np.ndarray, spans: tuple[Span, ...], neckline: np.ndarray | None, triangles: int) -> list[Sheet]:
+def _coarse(
+    soft: np.ndarray, outline: Outline, neckline: np.ndarray | None, triangles: int, model: DepthModel
+) -> list[Sheet]:
     """Both sheets with triangles even in the photo; a ragged outline is rounded until it can be meshed."""
     spacing = _first_spacing(soft, triangles)
     for blur_px in (0.7, 2.0, 4.0):
         try:
-            rings = pieces_of(soft, photo_camera(soft), spans, neckline, blur_px)
-            return [_inflated(p) for p in panels(*sampled(rings, spacing), spacing)]
+            rings = pieces_of(soft, photo_camera(soft), outline.spans, neckline, blur_px)
+            pair = panels(*sampled(rings, spacing), spacing)
         except RaggedOutline as error:
             ragged = error
+            continue
+        return [Sheet(p, depths(p.xy, p.faces, p.seam >= 0, outline.garment_class, model)) for p in pair]
     raise ragged
 
 
@@ -98,14 +100,10 @@ def _first_spacing(soft: np.ndarray, triangles: int) -> float:
     return float(np.sqrt(4 / np.sqrt(3) * area / triangles))
 
 
-def _inflated(panel: Panel) -> Sheet:
-    return Sheet(panel, inflation(panel.xy, panel.faces, panel.seam >= 0))
-
-
 def _evened(coarse: list[Sheet], triangles: int) -> tuple[Sheet, Sheet]:
     """Both sheets with new triangles of even size on the cloth; where unrolling leaves no room, less even ones."""
     for share in (1.0, 0.5, 0.0):
-        flat = [unrolled(s.panel.xy, s.panel.faces, s.height, s.panel.seam >= 0, share) for s in coarse]
+        flat = [unrolled(s.panel.xy, s.panel.faces, s.depth, s.panel.seam >= 0, share) for s in coarse]
         area = sum(signed_areas(place, s.panel.faces).sum() for place, s in zip(flat, coarse, strict=True))
         spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
         try:
@@ -113,7 +111,7 @@ def _evened(coarse: list[Sheet], triangles: int) -> tuple[Sheet, Sheet]:
         except RaggedOutline as error:
             ragged = error
             continue
-        front, back = (_inflated(_back_to_photo(p, s, f)) for p, s, f in zip(even, coarse, flat, strict=True))
+        front, back = (_back_to_photo(p, s, f) for p, s, f in zip(even, coarse, flat, strict=True))
         return front, back
     raise ragged
 
@@ -153,29 +151,40 @@ def _spread(xy: np.ndarray, place: np.ndarray, spacing: float) -> tuple[np.ndarr
     return xy[k] + t * (xy[k + 1] - xy[k]), even
 
 
-def _back_to_photo(panel: Panel, sheet: Sheet, place: np.ndarray) -> Panel:
-    """`panel`, triangulated on the flattened sheet, with its inner vertices at their photo positions."""
-    inner = np.setdiff1d(np.arange(len(panel.xy)), rim(panel.faces))
-    faces, corner = sheet.panel.faces, place[sheet.panel.faces]
-    near = cKDTree(corner.mean(1)).query(panel.place[inner], k=min(16, len(faces)))[1]
-    weights = _barycentric(panel.place[inner, None], corner[near])
-    best = np.argmax(weights.min(-1), 1)
-    weights = np.clip(weights[np.arange(len(inner)), best], 0, None)
-    weights /= weights.sum(1, keepdims=True)
-    corners = faces[near[np.arange(len(inner)), best]]
-    loose = weights * (sheet.height[corners] > 0)
+def _back_to_photo(panel: Panel, sheet: Sheet, place: np.ndarray) -> Sheet:
+    """`panel`, triangulated on the unrolled sheet, at its photo positions and depths."""
+    faces, split = split_inner_edges(panel.faces, panel.seam >= 0, len(panel.xy))
+    xy = np.concatenate([panel.xy, panel.xy[split].mean(1)])
+    places = np.concatenate([panel.place, panel.place[split].mean(1)])
+    seam = np.concatenate([panel.seam, np.full(len(split), -1)])
+    own = seam < 0
+    triangle, weights = _located(places[own], place[sheet.panel.faces])
+    corners = sheet.panel.faces[triangle]
+    depth = np.zeros(len(xy))
+    depth[own] = (weights * sheet.depth[corners]).sum(1)
+    # Between two seam vertices the sheets must part, however little: a strap is a tube, not a fin.
+    across = np.linalg.norm(panel.xy[split[:, 0]] - panel.xy[split[:, 1]], axis=1)
+    depth[len(panel.xy) :] = np.maximum(depth[len(panel.xy) :], 0.25 * across)
+    loose = weights * (sheet.depth[corners] > 0)
     share = loose.sum(1, keepdims=True)
-    # Height grows with the root of the distance from the seam: even steps up the cloth are squared steps in the photo.
+    # Depth grows with the root of the distance from the seam: even steps up the cloth are squared steps in the photo.
     weights = np.where(share < 1 - 1e-9, loose * share + (weights - loose) * (1 + share), weights)
-    xy = panel.xy.copy()
-    xy[inner] = (weights[..., None] * sheet.panel.xy[corners]).sum(1)
-    faces, split = split_inner_edges(panel.faces, panel.seam >= 0, len(xy))
-    return Panel(
-        np.concatenate([xy, xy[split].mean(1)]),
-        np.concatenate([panel.place, panel.place[split].mean(1)]),
-        faces,
-        np.concatenate([panel.seam, np.full(len(split), -1)]),
-    )
+    xy[own] = (weights[..., None] * sheet.panel.xy[corners]).sum(1)
+    return Sheet(Panel(xy, places, faces, seam), depth)
+
+
+def _located(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[P] triangle that holds each of the [P,2] points, the nearest where none does, and its [P,3] weights."""
+    tree = cKDTree(corners.mean(1))
+    triangle, weights = np.zeros(len(points), int), np.full((len(points), 3), -np.inf)
+    for count in (8, 64, 512):  # long thin triangles may have many nearer centroids than their own
+        lost = np.flatnonzero(weights.min(1) < -1e-6)
+        near = np.atleast_2d(tree.query(points[lost], k=min(count, len(corners)))[1].T).T
+        tried = _barycentric(points[lost, None], corners[near])
+        best = np.argmax(tried.min(-1), 1)
+        triangle[lost], weights[lost] = near[np.arange(len(lost)), best], tried[np.arange(len(lost)), best]
+    weights = np.clip(weights, 0, None)
+    return triangle, weights / weights.sum(1, keepdims=True)
 
 
 def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
