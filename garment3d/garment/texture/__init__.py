@@ -15,7 +15,7 @@ from ...camera import photo_camera
 from ...errors import MaskError, MeshError
 from ..flatten import signed_areas
 from .atlas import PADDING, texels, widened
-from .paint import Scene, paint, scene_of, with_back_photo
+from .paint import Scene, Surface, paint, scene_of, with_back_photo
 from .plate import plate_of
 from .unwrap import MOST_OVERLAP, density, overlap, unwrap
 
@@ -68,10 +68,11 @@ def texture_garment(
     mesh = mesh if _usable_uv(mesh) else unwrap(mesh)
     vertices, faces, uv = np.asarray(mesh.vertices, float), np.asarray(mesh.faces), np.asarray(mesh.visual.uv, float)
     texels_per_unit = size * _uv_per_unit(vertices, faces, uv)
-    scene = scene_of(vertices, faces, plate_of(rgb, soft, texels_per_unit))
+    surface = Surface(vertices, faces, uv, texels_per_unit / size)
+    scene = scene_of(surface, plate_of(rgb, soft, texels_per_unit), texels_per_unit)
     if back_rgb is not None:
-        scene = with_back_photo(scene, back_rgb, back_soft, texels_per_unit)
-    atlas, shares = _painted(vertices, faces, uv, scene, size, device)
+        scene = with_back_photo(scene, surface, back_rgb, back_soft, texels_per_unit)
+    atlas, shares = _painted(surface, scene, size, device)
     ratio = np.percentile(density(vertices, faces, uv), [0.1, 99.9])
     focal_px = photo_camera(soft).focal_px
     figures = Figures(*shares, focal_px / texels_per_unit, float(ratio[1] / max(ratio[0], 1e-9)), (size, size))
@@ -109,15 +110,13 @@ def _uv_per_unit(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> flo
 
 
 def _painted(
-    vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, scene: Scene, size: int, device: str | torch.device
+    surface: Surface, scene: Scene, size: int, device: str | torch.device
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
     """[S,S,3] uint8 atlas, and the shares of texels from the photo, on the back, and filled."""
     atlas, covered = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, bool)
     counts = np.zeros(3)
-    corners = torch.as_tensor(vertices[faces], dtype=torch.float32)
-    for band in texels(uv, faces, size, device):
-        points = torch.einsum("nij,ni->nj", corners[band.face.cpu()], band.bary.cpu())
-        colors, kind = paint(scene, points, band.face.cpu())
+    for band in texels(surface.uv, surface.faces, size, device):
+        colors, kind = paint(scene, band.face.cpu(), band.bary.cpu())
         index = band.index.cpu().numpy()
         atlas[index] = colors.numpy()
         covered[index] = True

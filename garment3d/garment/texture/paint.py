@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,16 +11,29 @@ import torch
 from ...camera import mask_box
 from ...data import Camera
 from ...errors import MaskError
+from ...raster import rasterize
 from .cloth import back_cloth
 from .panels import BACK, front_and_back
-from .plate import Plate, plate_of, sample
-from .project import Sheets, places, sheets
+from .plate import Plate, at_most, finer, plate_of, sample
+from .project import Turn, places, turn_of
 from .unwrap import welded
 
 PHOTO, CLOTH, FILLED = 0, 1, 2
 """What a texel shows: its own place in the photo, the back's cloth or photo, or cloth continued beyond the rim."""
 SHEET_PX = 800
-"""Longest side of the depth maps that tell which sheet the camera sees."""
+"""Longest side of the depth buffer that tells which panel the photo's camera sees."""
+
+
+class Surface(NamedTuple):
+    """The garment as the atlas sees it."""
+
+    vertices: np.ndarray
+    """[V,3] canonical."""
+    faces: np.ndarray
+    uv: np.ndarray
+    """[V,2]."""
+    uv_per_unit: float
+    """Length in uv of a canonical length of 1, on average."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,78 +41,77 @@ class Scene:
     """All that a texel's colour depends on."""
 
     plate: Plate
+    turn: Turn
     cloth: torch.Tensor
     """[3,H,W] float32 of the plate's camera: the photo without prints and neckline, for the back."""
-    sheets: Sheets
     back: torch.Tensor
     """[F] bool, faces of the back panel."""
+    inside: torch.Tensor
+    """[1,h,w] float32 soft, 1 where the photo's camera sees the back panel, from inside, through an opening."""
+    inside_camera: Camera
     back_plate: Plate | None = None
-    back_stretch: tuple[float, float] = (1.0, 1.0)
-    """Canonical x and y in the back photo per canonical x and y of the garment; x is mirrored."""
+    back_turn: Turn | None = None
 
 
-def scene_of(vertices: np.ndarray, faces: np.ndarray, plate: Plate) -> Scene:
-    """The Scene of a canonical mesh and the plate of its photo."""
-    labels = front_and_back(*welded(vertices, faces))
-    seen = sheets(vertices, faces, labels, _at_most(plate.field.camera, SHEET_PX))
-    cloth = back_cloth(plate, seen)
-    return Scene(plate, cloth, seen, torch.from_numpy(labels == BACK))
+def scene_of(surface: Surface, plate: Plate, texels_per_unit: float) -> Scene:
+    """The Scene of a garment and the plate of its photo."""
+    labels = front_and_back(*welded(surface.vertices, surface.faces))
+    turn = turn_of(plate, surface.vertices[:, :2], surface.faces, surface.uv, surface.uv_per_unit)
+    camera = at_most(plate.field.camera, SHEET_PX)
+    face = rasterize(surface.vertices, surface.faces, camera).face
+    back = torch.from_numpy(labels == BACK)
+    inside = (face >= 0) & back[face.clamp(min=0)]
+    cloth = finer(back_cloth(plate, inside, camera), plate.camera, texels_per_unit)[0]
+    rgb, fine = finer(plate.rgb, plate.camera, texels_per_unit)
+    return Scene(replace(plate, rgb=rgb, camera=fine), turn, cloth, back, _receding(inside), camera)
 
 
-def with_back_photo(scene: Scene, rgb: np.ndarray, soft: np.ndarray | None, texels_per_unit: float) -> Scene:
+def with_back_photo(
+    scene: Scene, surface: Surface, rgb: np.ndarray, soft: np.ndarray | None, texels_per_unit: float
+) -> Scene:
     """The Scene with a [H,W,3] photo of the back, mask's box on mask's box; no mask raises MaskError."""
     if soft is None or soft.shape != rgb.shape[:2]:
         raise MaskError("The back photo needs a mask of its own size: cut it out first.")
     plate = plate_of(rgb, soft, texels_per_unit)
-    x0, y0, x1, y1 = mask_box(soft)
-    longest = max(x1 - x0, y1 - y0)
-    half = scene.plate.half_extent
-    stretch = ((x1 - x0) / longest / 2 / half[0], (y1 - y0) / longest / 2 / half[1])
-    return replace(scene, back_plate=plate, back_stretch=stretch)
+    # Seen from behind, x is mirrored.
+    stretch = [-plate.half_extent[0] / scene.plate.half_extent[0], plate.half_extent[1] / scene.plate.half_extent[1]]
+    turn = turn_of(plate, surface.vertices[:, :2] * stretch, surface.faces, surface.uv, surface.uv_per_unit)
+    rgb, fine = finer(plate.rgb, plate.camera, texels_per_unit)
+    return replace(scene, back_plate=replace(plate, rgb=rgb, camera=fine), back_turn=turn)
 
 
-def paint(scene: Scene, points: torch.Tensor, face: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """[N,3] uint8 sRGB and [N] int64 kinds of canonical [N,3] points on [N] faces."""
-    colors, kind = torch.empty(len(points), 3), torch.full((len(points),), FILLED)
+def paint(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """[N,3] uint8 sRGB and [N] int64 kinds of points given by their [N] faces and [N,3] barycentrics."""
+    colors, kind = torch.empty(len(face), 3), torch.full((len(face),), FILLED)
     behind = scene.back[face]
     for index, painter in ((~behind, _front), (behind, _back)):
         own = torch.nonzero(index).squeeze(1)
         if len(own):
-            colors[own], kind[own] = painter(scene, points[own])
+            colors[own], kind[own] = painter(scene, face[own], bary[own])
     return colors.round_().clamp_(0, 255).to(torch.uint8), kind
 
 
-def _front(scene: Scene, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    where = places(scene.plate, scene.sheets.front_z, scene.sheets.camera, points)
+def _front(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    where = places(scene.plate, scene.turn, face, bary)
     return sample(scene.plate.rgb, scene.plate.camera, where.xy).T, torch.where(where.trusted, PHOTO, FILLED)
 
 
-def _back(scene: Scene, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _back(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Cloth or the back photo, but the photo itself where its camera sees the inside of the back."""
-    where = places(scene.plate, scene.sheets.back_z, scene.sheets.camera, points)
-    colors = _behind(scene, points) if scene.back_plate else sample(scene.cloth, scene.plate.camera, where.xy).T
-    seen = sample(scene.sheets.inside, scene.sheets.camera, points[:, :2])[0] * where.trusted
+    where = places(scene.plate, scene.turn, face, bary)
+    if scene.back_plate is not None and scene.back_turn is not None:
+        behind = places(scene.back_plate, scene.back_turn, face, bary)
+        colors = sample(scene.back_plate.rgb, scene.back_plate.camera, behind.xy).T
+    else:
+        colors = sample(scene.cloth, scene.plate.camera, where.xy).T
+    seen = sample(scene.inside, scene.inside_camera, where.xy)[0]
     shown = torch.nonzero(seen > 0).squeeze(1)
     photo = sample(scene.plate.rgb, scene.plate.camera, where.xy[shown]).T
-    colors[shown] += (photo - colors[shown]) * seen[shown, None]
-    return colors, torch.where(seen > 0.5, PHOTO, CLOTH)
+    colors = colors.index_add(0, shown, (photo - colors[shown]) * seen[shown, None])
+    return colors, torch.where((seen > 0.5) & where.trusted, PHOTO, CLOTH)
 
 
-def _behind(scene: Scene, points: torch.Tensor) -> torch.Tensor:
-    """[N,3] colours from the photo of the back."""
-    assert scene.back_plate is not None
-    stretch = torch.tensor([-scene.back_stretch[0], scene.back_stretch[1], 1.0])
-    sheets = scene.sheets
-    mirrored = replace(
-        sheets.camera, center_px=(sheets.camera.hw[1] - sheets.camera.center_px[0], sheets.camera.center_px[1])
-    )
-    where = places(scene.back_plate, sheets.back_z.flip(2), mirrored, points * stretch)
-    return sample(scene.back_plate.rgb, scene.back_plate.camera, where.xy).T
-
-
-def _at_most(camera: Camera, longest_px: int) -> Camera:
-    """The camera at a resolution of at most `longest_px`."""
-    scale = min(1.0, longest_px / max(camera.hw))
-    hw = (round(camera.hw[0] * scale), round(camera.hw[1] * scale))
-    center = (camera.center_px[0] * scale, camera.center_px[1] * scale)
-    return replace(camera, focal_px=camera.focal_px * scale, center_px=center, hw=hw)
+def _receding(inside: torch.Tensor) -> torch.Tensor:
+    """[1,h,w] from 0 where the view changes sides to 1 two pixels further in: the front's edge is not on the back."""
+    shares = torch.nn.functional.avg_pool2d(inside.float()[None], 5, 1, 2)
+    return (2 * shares - 1).clamp(min=0)

@@ -15,12 +15,15 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 from ...camera import mask_box, photo_camera
 from ...data import Camera
 
-INSET_PX, INSET = 2.5, 0.0035
+INSET_PX, INSET = 1.6, 0.0015
 """How far inside the mask's edge the photo is trusted: at least so many of its pixels and so much of its length."""
 FIELD_PX = 800
 """Longest side of the distance field."""
 MARGIN = 0.04
 """How far the field reaches beyond the mask's box, in canonical units."""
+FINER = 1.2
+"""The photo is enlarged where the atlas has at least so many texels per pixel."""
+BLUR = 0.14
 REACH = 0.08
 """Cloth is looked for at most this deep inside the edge."""
 
@@ -66,6 +69,27 @@ def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: 
     return Plate(pixels, scaled, _field(soft, camera, inset), inset, half)
 
 
+def finer(pixels: torch.Tensor, camera: Camera, texels_per_unit: float) -> tuple[torch.Tensor, Camera]:
+    """[3,2H,2W] and its camera, from which texels and the renderer after them read the photo's own values back.
+
+    Each of the two lookups is linear and blurs; their joint blur is about `1 + BLUR` times the Laplacian, whose
+    inverse is applied first (three terms of its series). Nothing is done where the atlas is not finer than the photo.
+    """
+    if texels_per_unit < FINER * camera.focal_px:
+        return pixels, camera
+    kernel = torch.tensor([[0.0, -BLUR, 0], [-BLUR, 4 * BLUR, -BLUR], [0, -BLUR, 0]]).expand(3, 1, 3, 3)
+    detail, sharp = pixels[None], pixels[None]
+    for _ in range(3):
+        detail = torch.nn.functional.conv2d(
+            torch.nn.functional.pad(detail, (1, 1, 1, 1), "replicate"), kernel, groups=3
+        )
+        sharp = sharp + detail
+    image = Image.fromarray(sharp[0].clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+    hw = (2 * camera.hw[0], 2 * camera.hw[1])
+    image = image.resize(hw[::-1], Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(image, np.float32).transpose(2, 0, 1).copy()), _moved(camera, 0, 0, 2.0, hw)
+
+
 def grid(camera: Camera, xy: torch.Tensor) -> torch.Tensor:
     """[1,1,N,2] for `grid_sample(align_corners=False)` at canonical [N,2] places, of an orthographic front camera."""
     height, width = camera.hw
@@ -82,6 +106,13 @@ def sample(values: torch.Tensor, camera: Camera, xy: torch.Tensor, mode: str = "
     return torch.nn.functional.grid_sample(values[None], where, mode=mode, padding_mode="border", align_corners=False)[
         0, :, 0
     ]
+
+
+def at_most(camera: Camera, longest_px: int) -> Camera:
+    """The camera at a resolution of at most `longest_px`."""
+    scale = min(1.0, longest_px / max(camera.hw))
+    hw = (max(round(camera.hw[0] * scale), 1), max(round(camera.hw[1] * scale), 1))
+    return _moved(camera, 0, 0, scale, hw)
 
 
 def _crop(soft: np.ndarray, margin: int) -> tuple[int, int, int, int]:
@@ -106,7 +137,7 @@ def _field(soft: np.ndarray, camera: Camera, inset: float) -> Field:
     distance = distance_transform_edt(solid) - distance_transform_edt(~solid)
     # Half a pixel between the two transforms, and the staircase smoothed, so that the gradient is a direction.
     distance = gaussian_filter(distance - 0.5 * np.sign(distance), 1.0).astype(np.float32) * step / camera.focal_px
-    rows, cols = np.gradient(gaussian_filter(distance, 1.5))
+    rows, cols = np.gradient(gaussian_filter(distance, 3.0))
     length = np.maximum(np.hypot(rows, cols), 1e-9)
     depth = _depth_nearby(distance, REACH * camera.focal_px / step)
     values = np.stack([distance - inset, cols / length, -rows / length, depth - inset]).astype(np.float32)
