@@ -10,6 +10,8 @@ from scipy import ndimage
 
 PIECE_SHARE = 0.2
 """A second piece stays when it has at least this share of the largest one's area: a skirt beside its top."""
+_CLEAN_PX = 1536
+"""Larger masks are cleaned by a coarser copy of about this longest side."""
 SPECK_SHARE = 0.00025
 """Holes below this share of the garment's area are specks of the print or the weave."""
 
@@ -43,12 +45,18 @@ def filled(binary: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
 
 def cleaned(soft: np.ndarray) -> np.ndarray:
     """[H,W] float32 soft mask without stray pieces and specks; larger holes and soft edges stay as they are."""
-    binary = soft >= 0.5
+    step = max(1, round(max(soft.shape) / _CLEAN_PX))
+    binary = soft[::step, ::step] >= 0.5
     pieces = main_pieces(binary)
-    stray = ndimage.binary_dilation(binary & ~pieces, iterations=3) & ~pieces
+    stray = binary & ~pieces
     holes = ndimage.binary_fill_holes(pieces) & ~pieces
     labels, _ = ndimage.label(holes)
     area = np.bincount(labels.ravel())
     area[0] = 0
     specks = ((area > 0) & (area < SPECK_SHARE * max(1, np.count_nonzero(pieces))))[labels]
-    return np.where(stray, 0, np.where(specks, 1, soft)).astype(np.float32)
+    out = soft.astype(np.float32)
+    for mistaken, right in ((stray, 0), (specks, 1)):
+        if mistaken.any():
+            wide = ndimage.binary_dilation(mistaken, iterations=3) & ~(pieces if right == 0 else ~(pieces | holes))
+            out[np.repeat(np.repeat(wide, step, 0), step, 1)[: soft.shape[0], : soft.shape[1]]] = right
+    return out

@@ -11,10 +11,13 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from .background import enlarged
+
 _BAND_PX = 3.0
 """How far from the binary outline, in working pixels, the edge may move."""
 _INSET_PX = 3.0
 """How far inside or outside the outline the pure colours are taken."""
+_TILE_PX = 256
 _FAINT = 9.0
 """Colour contrast in 8-bit steps below which noise would decide; there the smoothed outline does."""
 
@@ -42,15 +45,16 @@ def soft_edge(rgb: np.ndarray, binary: np.ndarray) -> np.ndarray:
     hw = rgb.shape[:2]
     field = _field(_reduced(rgb, binary.shape), binary)
     depth = _resized(field.depth, hw)
-    soft = np.clip(depth / 1.2 + 0.5, 0, 1)
-    rows, cols = np.nonzero(np.abs(depth) < _BAND_PX)
+    near = np.abs(depth) < _BAND_PX
+    soft = (depth > 0).astype(np.float32)
+    rows, cols = np.nonzero(near)
     scale = binary.shape[0] / hw[0]
     for start in range(0, len(rows), 1 << 19):  # a 64-megapixel photo has millions of edge pixels
         some = slice(start, start + (1 << 19))
         y, x = rows[some], cols[some]
         place = np.stack([(y + 0.5) * scale - 0.5, (x + 0.5) * binary.shape[1] / hw[1] - 0.5])
         soft[y, x] = _mixture(rgb[y, x].astype(np.float32), place, depth[y, x], field)
-    return _smoothed(soft, depth, 0.55 / scale)
+    return _smoothed(soft, near, 0.55 / scale)
 
 
 def _field(rgb: np.ndarray, binary: np.ndarray) -> _Field:
@@ -63,7 +67,8 @@ def _field(rgb: np.ndarray, binary: np.ndarray) -> _Field:
     inward = slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-3)
     pure_in, pure_out = inside > _INSET_PX - 1, outside > _INSET_PX
     garment = _grown(rgb, np.where(pure_in, 1.0, 1e-3 * (inside > 0.5)), 1.2)
-    background = _grown(rgb, np.where(pure_out, 1.0, 1e-3 * (outside > 0.5)), 3.0)
+    far = np.where(pure_out, 1.0, 1e-3 * (outside > 0.5))
+    background = enlarged(_grown(rgb[::2, ::2], far[::2, ::2], 1.5), binary.shape)
     return _Field(
         depth, ndimage.gaussian_filter(thin.astype(np.float32), 0.7), inward.astype(np.float32), garment, background
     )
@@ -87,10 +92,20 @@ def _mixture(colours: np.ndarray, place: np.ndarray, depth: np.ndarray, field: _
     return np.clip(mixed, low, high).astype(np.float32)
 
 
-def _smoothed(soft: np.ndarray, depth: np.ndarray, sigma_px: float) -> np.ndarray:
-    """The mask with its edge evened by a Gaussian; what is far from the edge stays exactly 0 or 1."""
-    even = ndimage.gaussian_filter(soft, sigma_px, truncate=2.5)
-    return np.clip(np.where(np.abs(depth) < _BAND_PX + 1, even, soft), 0, 1).astype(np.float32)
+def _smoothed(soft: np.ndarray, near: np.ndarray, sigma_px: float) -> np.ndarray:
+    """The mask with its edge evened by a Gaussian, tile by tile: most of a large photo has no edge in it."""
+    even = soft.copy()
+    margin = int(2.5 * sigma_px) + 2
+    for top in range(0, soft.shape[0], _TILE_PX):
+        for left in range(0, soft.shape[1], _TILE_PX):
+            tile = np.s_[top : top + _TILE_PX, left : left + _TILE_PX]
+            if not near[tile].any():
+                continue
+            y, x = max(0, top - margin), max(0, left - margin)
+            around = soft[y : top + _TILE_PX + margin, x : left + _TILE_PX + margin]
+            blurred = ndimage.gaussian_filter(around, sigma_px, truncate=2.5)[top - y :, left - x :]
+            even[tile] = np.where(near[tile], blurred[:_TILE_PX, :_TILE_PX], soft[tile])
+    return np.clip(even, 0, 1, out=even)
 
 
 def _grown(rgb: np.ndarray, weight: np.ndarray, sigma_px: float) -> np.ndarray:
