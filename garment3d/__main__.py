@@ -9,12 +9,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
-from .errors import GarmentError, MaskError, PhotoError
+from .errors import GarmentError, MaskError, PhotoError, SaveError
 
 if TYPE_CHECKING:
     from .export.report import Report
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 MASK_NAMES = ("{}.mask.png", "{}_mask.png", "{}.png", "{}.jpg", "{}.webp")
 FORMATS = ("glb", "obj", "ply", "stl")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One photo, where its results go, and how they are made."""
-
-    photo: Path
-    folder: Path
-    settings: Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +48,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
     names = unique_names([photo.stem for photo in photos])
     for photo, name in zip(photos, names, strict=True):
         try:
-            _run_one(Job(photo, arguments.output / name, _settings(arguments, photo)), arguments)
+            _run_one(photo, arguments.output / name, arguments)
         except GarmentError as error:
             failed += _fail(error, arguments.debug, photo)
         except Exception as error:  # the next photo may still succeed
@@ -65,14 +56,14 @@ def _run_all(arguments: argparse.Namespace) -> int:
     return 1 if failed or not photos else 0
 
 
-def _run_one(job: Job, arguments: argparse.Namespace) -> None:
-    from .export.result import save
-    from .pipeline import run
+def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace) -> None:
+    with _Bar(photo.name) as tell:
+        from .export.result import save
+        from .pipeline import run
 
-    with _Bar(job.photo.name) as tell:
-        result = run(job.photo, job.settings, tell)
-        report = save(result, job.folder, arguments.formats, arguments.turntable, job.settings.device, tell)
-    _tell(report, job.folder)
+        result = run(photo, _settings(arguments, photo), tell)
+        report = save(result, folder, arguments.formats, arguments.turntable, arguments.device, tell)
+    _tell(report, folder)
 
 
 def _tell(report: Report, folder: Path) -> None:
@@ -118,6 +109,10 @@ def _photos(given: Sequence[Path], debug: bool) -> tuple[list[Path], int]:
 
 def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
     """Raises GarmentError for arguments that can't be meant, before anything is done."""
+    output = arguments.output.resolve()
+    place = next(place for place in (output, *output.parents) if place.exists())
+    if not place.is_dir():
+        raise SaveError(f"--output {arguments.output}: {place} is a file where a folder is needed; choose another.")
     for name in ("mask", "back"):
         path = getattr(arguments, name)
         if path is not None and not path.exists():
@@ -125,6 +120,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
         if path is not None and path.is_file() and len(photos) > 1:
             ways = "give a folder of masks" if name == "mask" else "run each photo by itself"
             raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
+    if arguments.mask is not None and arguments.box is not None:
+        raise MaskError("--mask and --box can't go together: the mask already says where the garment is.")
     if arguments.device != "cpu":
         import torch
 
@@ -172,6 +169,7 @@ class _Bar:
 
         form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
         self._bar = tqdm(total=len(self.STAGES), desc=name, bar_format=form, disable=None, leave=False)
+        self._bar.set_postfix_str("starting")
 
     def __enter__(self) -> Callable[[str, float], None]:
         return self._tell

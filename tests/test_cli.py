@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from garment3d import __main__ as command
+from garment3d.export import result
 from garment3d.export.folder import OURS
 from garment3d.export.mesh import FORMATS
 from garment3d.images import read_mask
@@ -95,7 +97,8 @@ def test_the_saved_mask_is_the_mask(call, tee, out, tmp_path):
     assert read_mask(out / "tee" / "mask.png", (320, 300)).max() == 1
 
 
-def test_the_garment_is_found_without_a_mask_and_filmed(call, tee, out, tmp_path):
+def test_the_garment_is_found_without_a_mask_and_filmed(call, tee, out, tmp_path, monkeypatch):
+    monkeypatch.setattr(result, "turntable_frames", partial(result.turntable_frames, count=12, size_px=128))
     status, said, err = call(tee, *QUICK[:-1], masked=False, quick=False)
     assert (status, err) == (0, "")
     report = json.loads((out / "tee" / "report.json").read_text(encoding="utf-8"))
@@ -210,6 +213,9 @@ def test_masks_that_cannot_be_used_are_one_sentence_each(call, tee, out, tmp_pat
     status, _, err = call(tee, tee, "--mask", tmp_path / "tee.mask.png")
     assert status == 1
     one_sentence(err, "one file for 2 photos")
+    status, _, err = call(tee, "--box", "10,10,90,90")
+    assert status == 1
+    one_sentence(err, "--mask", "--box", "together")
     assert not out.exists()
 
 
