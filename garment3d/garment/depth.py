@@ -31,13 +31,17 @@ class Proportions(NamedTuple):
 
 
 PROPORTIONS = {
-    "tee": Proportions(0.52, 0.88, 0.5, 0.0),
-    "longsleeve": Proportions(0.52, 0.88, 0.5, 0.0),
-    "top": Proportions(0.56, 0.80, 0.5, 0.0),
-    "dress": Proportions(0.50, 0.75, 0.5, 0.2),
-    "skirt": Proportions(0.56, 0.56, 0.0, 0.1),
+    "tee": Proportions(0.57, 0.88, 0.4, 0.0),
+    "longsleeve": Proportions(0.54, 0.88, 0.4, 0.0),
+    "top": Proportions(0.60, 0.80, 0.4, 0.0),
+    "dress": Proportions(0.52, 0.75, 0.5, 0.2),
+    "skirt": Proportions(0.58, 0.58, 0.3, 0.12),
     "trousers": Proportions(0.63, 0.87, 0.0, 0.0),
 }
+FULLNESS_TORSO, FULLNESS_LIMB = 2.6, 2.1
+"""Exponents of the super-ellipse that a section follows: 2 is an ellipse, more has fuller sides."""
+REACH = 0.08
+"""How far along the cloth, in canonical units, a section's breadth is felt."""
 
 
 def depths(
@@ -52,12 +56,19 @@ def depths(
         return POISSON * height
     shape = PROPORTIONS[garment_class]
     weight = height**4 + 1e-14
-    breadth = diffused(xy, faces, cKDTree(xy[seam]).query(xy)[0], weight, 0.03)
-    ridge = np.maximum(diffused(xy, faces, height, weight, 0.03), 1e-9)
+    breadth = diffused(xy, faces, cKDTree(xy[seam]).query(xy)[0], weight, REACH)
+    ridge = np.maximum(diffused(xy, faces, height, weight, REACH), 1e-9)
     wide = _eased((breadth / np.quantile(breadth, 0.98) - 0.25) / 0.45)
     low = np.clip(2 * (xy[:, 1].max() - xy[:, 1]) / max(float(np.ptp(xy[:, 1])), 1e-9) - 1, 0, 1)
     ratio = shape.limb + (shape.torso - shape.limb) * wide + shape.flare * low
-    return ratio * height * (breadth / ridge) ** shape.evenness
+    return ratio * height * (breadth / ridge) ** shape.evenness * _fuller(height / ridge, wide)
+
+
+def _fuller(share: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """How much further out than an ellipse a super-ellipse lies, where the ellipse has `share` of its height."""
+    share = np.clip(share, 1e-6, 1)
+    exponent = FULLNESS_LIMB + (FULLNESS_TORSO - FULLNESS_LIMB) * wide
+    return (1 - (1 - share**2) ** (exponent / 2)) ** (1 / exponent) / share
 
 
 def _eased(share: np.ndarray) -> np.ndarray:

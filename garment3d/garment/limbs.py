@@ -98,7 +98,8 @@ def armhole(shape: Silhouette, neck: int, hem_end: int) -> tuple[int, int]:
     tip_reach = [i for i in shape.corners if 0 < (i - neck) % n < 0.12 * n and shape.turn[i] > 0.45]
     tip_reach = [i for i in tip_reach if xy[i, 1] < xy[neck, 1] + 0.1 * shape.height]
     tip = max(tip_reach, key=lambda i: shape.turn[i], default=(neck + round(0.004 * n)) % n)
-    chest = width_at(shape, xy[tip, 1] + 0.35 * abs(2 * (xy[neck, 0] - xy[tip, 0])) + 0.06 * shape.height)
+    reach = min(shape.height, 1.4 * shape.width)
+    chest = max(width_at(shape, xy[tip, 1] + share * reach) for share in (0.1, 0.2, 0.3, 0.4))
     side = shape.loop.arc(tip, hem_end)
     drop = xy[side, 1] - xy[tip, 1]
     window = side[(drop > 0.3 * chest) & (drop < 0.75 * chest)]
