@@ -19,7 +19,7 @@ from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
 from .export.report import Engines
 from .export.result import Result
-from .garment.openings import find_openings, openings
+from .garment.openings import Span, find_openings, openings
 from .garment.shell import garment_shell
 from .garment.texture import texture_garment
 from .images import read_mask, read_photo
@@ -87,7 +87,7 @@ def run(path: str | Path, settings: Settings | None = None, progress: Progress |
         engines=Engines(mask=mask.engine, texture="photo+back" if settings.back else "photo"),
         figures=measured,
         seconds=clock.seconds,
-        warnings=_warnings(mask, measured, named),
+        warnings=_warnings(mask, measured, named, outline.spans),
     )
 
 
@@ -112,14 +112,15 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settin
     return texture_garment(shell, photo.rgb, mask.soft, back.rgb, back_soft, settings.texture_px).mesh
 
 
-def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening]) -> tuple[str, ...]:
+def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:
     found = []
+    on_mesh, on_outline = (", ".join(sorted(opening.name for opening in found)) for found in (named, spans))
     if mask.confidence is not None and mask.confidence < UNSURE:
         found.append(f"The mask is unsure ({mask.confidence:.2f}): look at mask.png, or give a mask or a box.")
     if measured.checks.components > 1:
         found.append(f"The garment has {measured.checks.components} pieces instead of one: look at mask.png.")
-    if measured.checks.boundary_loops != len(named):
-        found.append(f"{len(named)} openings were named but the mesh has {measured.checks.boundary_loops} loops.")
+    if on_mesh != on_outline:
+        found.append(f"The outline shows {on_outline or 'no opening'}, but the garment is open at {on_mesh or 'none'}.")
     if measured.likeness.silhouette_iou < 0.97:
         found.append(f"The garment covers its mask to {100 * measured.likeness.silhouette_iou:.1f} % only (IoU).")
     return tuple(found)

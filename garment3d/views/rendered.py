@@ -10,7 +10,7 @@ import torch
 
 from ..camera import orbit as default_orbit
 from ..data import Orbit, Views
-from ..render import Picture, draw, upload
+from ..render import draw, upload
 
 AT_ONCE = 2
 """Views drawn side by side: bounds the memory, and an interrupt waits for one pair only."""
@@ -35,13 +35,14 @@ def rendered_orbit(
     if not orbit.cameras or len({camera.hw for camera in orbit.cameras}) > 1:
         raise ValueError(f"The orbit has {len(orbit.cameras)} cameras; it needs one or more, all of one picture size.")
     model = upload(mesh, device)
-    pictures: list[Picture] = []
+    images: list[torch.Tensor] = []
+    masks: list[torch.Tensor] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:  # torch leaves Python free, and its own threads share one picture badly
         for start in range(0, len(orbit.cameras), AT_ONCE):
             cameras = orbit.cameras[start : start + AT_ONCE]
             for picture in pool.map(lambda camera: draw(model, camera, background, shading), cameras):
-                pictures.append(picture)
+                images.append(picture.rgb)
+                masks.append(picture.alpha)
                 if progress is not None:
-                    progress(len(pictures), len(orbit.cameras))
-    images, masks = [picture.rgb for picture in pictures], [picture.alpha for picture in pictures]
+                    progress(len(images), len(orbit.cameras))
     return Views(torch.stack(images), torch.stack(masks), orbit)
