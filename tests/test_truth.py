@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from garment3d.camera import photo_camera, project
 from tests.truth import (
@@ -20,16 +22,19 @@ from tests.truth import (
     openings_px,
     truth_set,
 )
+from tests.truth.bundled import examples, photograph
 from tests.truth.sections import half_axes, perimeter, superellipse
 from tests.truth.sizes import SIZES
 
 SEEDS = (0, 1)
+STEP_CM = 1.1
+"""Coarser meshes than the set's own keep these tests quick; what they assert does not depend on the step."""
 CASES = list(itertools.product(CLASSES, SEEDS))
 
 
 @cache
 def garment(name: str, seed: int, plain: bool = False):
-    return make_garment(name, seed, plain)
+    return make_garment(name, seed, plain, step_cm=STEP_CM)
 
 
 @cache
@@ -124,6 +129,33 @@ def test_loops_are_the_boundary_and_lie_where_their_names_say(name: str, seed: i
     assert all(top[1] > point[1] for loop, point in middle.items() if loop not in ("neck", "waist"))
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_edges_of_a_plain_garment_lie_where_they_were_cut(name: str) -> None:
+    plain = garment(name, 0, plain=True)
+    for cut in plain.pattern.cuts:
+        points = np.asarray(plain.mesh.vertices)[plain.loops[cut.name]]
+        slope = [(cut.field(points + step) - cut.field(points - step)) / 0.04 for step in 0.02 * np.eye(3)]
+        assert (np.abs(cut.field(points)) / np.linalg.norm(slope, axis=0)).max() < 0.4 * STEP_CM, cut.name
+
+
+def test_folds_move_a_hem_by_little_even_where_the_skirt_is_wide() -> None:
+    for seed in (3, 7):
+        case = make_garment("dress", seed, step_cm=1.2)
+        hem = np.asarray(case.mesh.vertices)[case.loops["hem"]]
+        assert np.ptp(hem[:, 1]) < 4 and np.ptp(hem[:, 0]) > 50
+
+
+def test_the_bundled_photo_is_what_the_generator_makes() -> None:
+    folder = Path(__file__).parents[1] / "workflows" / "inputs"
+    for example in examples():
+        path = folder / f"{example.name}.jpg"
+        assert path.stat().st_size < 250_000
+        assert Image.open(path).size == (864, 1152)
+    skirt = next(example for example in examples() if example.name == "skirt")
+    made, kept = photograph(skirt).astype(float), np.asarray(Image.open(folder / "skirt.jpg"), float)
+    assert np.abs(made - kept).mean() < 3
+
+
 def covered(mesh_px: np.ndarray, faces: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Whether each point lies in any triangle, by the signs of three cross products."""
     a, b, c = (mesh_px[faces[:, i]] for i in range(3))
@@ -199,7 +231,7 @@ def covered_faces(corners: np.ndarray, point: np.ndarray) -> np.ndarray:
 
 
 def test_the_same_seed_gives_the_same_garment_and_photo() -> None:
-    first, again, other = make_garment("tee", 3), make_garment("tee", 3), make_garment("tee", 4)
+    first, again, other = (make_garment("tee", seed, step_cm=1.6) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.mesh.vertices, again.mesh.vertices)
     assert first.mesh.vertices.shape != other.mesh.vertices.shape
     np.testing.assert_array_equal(make_photo(first, 5).rgb, make_photo(again, 5).rgb)

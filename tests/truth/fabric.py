@@ -220,7 +220,10 @@ def woven(fabric: Fabric, place: Place) -> np.ndarray:
         twill = 0.025 * np.sin((place.across + place.up) * 2 * np.pi / 0.22) + 0.018 * noise(place, 3, 0.1)
         worn = np.exp(-(((np.abs(place.across) - 10) / 7) ** 2)) * np.clip(0.2 + 0.03 * noise(place, 4, 2.0), 0, 1)
         cloth = np.clip(mix(plain, np.array([0.85, 0.89, 0.95]), worn) + twill[:, None], 0, 1)
-        return tailor(cloth, place.across, place.up, place.edge_cm, place.panel != 1) if fabric.jeans else cloth
+        if not fabric.jeans:
+            return cloth
+        sewn = tailor(cloth, place.across, place.up, place.edge_cm, place.panel != 1)
+        return np.where(place.inside[:, None], cloth, sewn)
     if fabric.kind == "melange":
         return np.clip(plain * (1 + 0.04 * noise(place, 5, 0.07, 0.6))[:, None], 0, 1)
     return plain

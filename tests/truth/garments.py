@@ -14,7 +14,7 @@ import trimesh
 
 from .folds import displacement
 from .lower import skirt, trousers
-from .patterns import Girth, Pattern, ramp
+from .patterns import Cut, Girth, Pattern, ramp
 from .sections import Limb
 from .solid import Grid, Patch, boundary_loops, distance, drop, relaxed, split, surface, union
 from .upper import upper
@@ -139,7 +139,7 @@ def cut_open(pattern: Pattern, grid: Grid, fields: list[np.ndarray], patch: Patc
     return patch._replace(panel=np.where(patch.panel == 0, np.where(front, 0, 1), patch.panel))
 
 
-def cut_values(cut, grid: Grid, fields: list[np.ndarray], points: np.ndarray) -> np.ndarray:
+def cut_values(cut: Cut, grid: Grid, fields: list[np.ndarray], points: np.ndarray) -> np.ndarray:
     """[N] a cut's field, held below zero on parts that belong to another limb or to the torso."""
     value = cut.field(points)
     others = [grid.sample(f, points) for i, f in enumerate(fields) if i != cut.limb]

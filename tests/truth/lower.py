@@ -78,7 +78,7 @@ def trousers(rng: np.random.Generator, spread_extra_deg: float) -> Pattern:
         Level(4.0, *half_axes(waist, BREADTH_TO_DEPTH["waist"] * hang, 0.0, exponent), 0, 0.3),
         Level(0.0, *half_axes(waist, BREADTH_TO_DEPTH["waist"] * hang, 0.0, exponent), 0, 0.3),
         Level(-size.hip_drop, *half_axes(hip, BREADTH_TO_DEPTH["hip"] * hang, -0.08, exponent), 0, 0.0),
-        Level(-rise, *half_axes(hip * 0.95, BREADTH_TO_DEPTH["hip"] * hang * 1.1, -0.05, exponent), 0, -0.3),
+        Level(-rise, *half_axes(hip * 0.91, BREADTH_TO_DEPTH["hip"] * hang * 1.04, -0.05, exponent), 0, -0.3),
     ]
     torso = Torso(levels, exponent, floor_y=-rise)
     limbs, end_girth = legs(rng, size, levels[2], rise, spread_extra_deg)

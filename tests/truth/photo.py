@@ -128,35 +128,39 @@ def pixels(garment: TrueGarment, photo: TruePhoto) -> np.ndarray:
     )
 
 
+def loop_ends(name: str, points: np.ndarray) -> tuple[int, int]:
+    """Which two of a loop's [K,2] pixels are its ends on the outline: left and right, for armholes top and bottom."""
+    if name.startswith(("cuff", "leg")):
+        apart = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        first, second = np.unravel_index(apart.argmax(), apart.shape)
+        return (int(first), int(second)) if points[first, 0] < points[second, 0] else (int(second), int(first))
+    if name.startswith("armhole"):
+        return int(points[:, 1].argmin()), int(points[:, 1].argmax())
+    if name == "neck":
+        # Beside straps the loop runs straight down: its end is the highest place near the extreme.
+        share = (points[:, 0] - points[:, 0].min()) / np.ptp(points[:, 0])
+        left, right = (np.where(near, points[:, 1], np.inf).argmin() for near in (share < 0.05, share > 0.95))
+        return int(left), int(right)
+    return int(points[:, 0].argmin()), int(points[:, 0].argmax())
+
+
 def openings_px(garment: TrueGarment, photo: TruePhoto) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Each opening's two outline ends in pixels: left then right in the picture, for armholes top then bottom."""
     place = pixels(garment, photo)
-    ends = {}
-    for name, loop in garment.loops.items():
-        points = place[loop]
-        if name.startswith(("cuff", "leg")):
-            apart = np.linalg.norm(points[:, None] - points[None], axis=-1)
-            first, second = np.unravel_index(apart.argmax(), apart.shape)
-            pair = points[[first, second]]
-            ends[name] = tuple(pair[np.argsort(pair[:, 0])])
-        else:
-            axis = 1 if name.startswith("armhole") else 0
-            ends[name] = (points[points[:, axis].argmin()], points[points[:, axis].argmax()])
-    return ends
+    ends = {name: loop_ends(name, place[loop]) for name, loop in garment.loops.items()}
+    return {name: (place[garment.loops[name][a]], place[garment.loops[name][b]]) for name, (a, b) in ends.items()}
 
 
-def neckline_px(garment: TrueGarment, photo: TruePhoto) -> np.ndarray | None:
-    """[K,2] the front edge of the neck or waist opening in pixels, from left to right; None without either."""
-    loop = garment.loops.get("neck", garment.loops.get("waist"))
-    if loop is None:
-        return None
-    x = np.asarray(garment.mesh.vertices)[loop, 0]
-    loop = np.roll(loop, -int(x.argmin()))
-    right = int(np.asarray(garment.mesh.vertices)[loop, 0].argmax())
-    halves = [loop[: right + 1], np.roll(loop[right:], 0)[::-1]]
-    halves[1] = np.concatenate([loop[:1], halves[1]])
+def neckline_px(garment: TrueGarment, photo: TruePhoto) -> np.ndarray:
+    """[K,2] the front edge of the neck or waist opening in pixels, from left to right."""
+    name = "neck" if "neck" in garment.loops else "waist"
+    loop, place = garment.loops[name], pixels(garment, photo)
+    left, right = loop_ends(name, place[loop])
+    loop = np.roll(loop, -left)
+    right = (right - left) % len(loop)
+    halves = [loop[: right + 1], np.append(loop[right:], loop[0])[::-1]]
     front = max(halves, key=lambda half: np.asarray(garment.mesh.vertices)[half, 2].mean())
-    return pixels(garment, photo)[front]
+    return place[front]
 
 
 def truth_set(

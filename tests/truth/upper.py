@@ -69,7 +69,8 @@ def armhole_cut(
         up = np.clip((points[:, 1] - frame.armpit_y) / (top_y - frame.armpit_y), -0.5, 1)
         share = ramp(points[:, 2], -3, 3)
         bend = power[0] * share + power[1] * (1 - share)
-        return side * points[:, 0] - (outer_x + (side_x - outer_x) * (1 - up) ** bend)
+        below = 3 * np.clip(frame.armpit_y - points[:, 1], 0, None)
+        return side * points[:, 0] - (outer_x + (side_x - outer_x) * (1 - up) ** bend) - below
 
     return Cut("armhole_l" if side > 0 else "armhole_r", field)
 
