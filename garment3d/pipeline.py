@@ -114,7 +114,7 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settin
 
 def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:
     found = []
-    on_mesh, on_outline = (", ".join(sorted(opening.name for opening in found)) for found in (named, spans))
+    on_mesh, on_outline = (", ".join(sorted(o.name for o in some)) for some in (named, spans))
     if mask.confidence is not None and mask.confidence < UNSURE:
         found.append(f"The mask is unsure ({mask.confidence:.2f}): look at mask.png, or give a mask or a box.")
     if measured.checks.components > 1:
