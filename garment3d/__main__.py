@@ -227,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of glb,obj,ply,stl; glb,obj",
     )
     add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
-    add("--device", default="cpu", help="where pictures are drawn, cpu or cuda; default cpu")
+    add("--device", default="cpu", help="where to draw, cpu or cuda; default cpu")
     add("--debug", action="store_true", help="show where an error comes from")
     add("--version", action="version", version=f"Garment3D {__version__}")
     return parser

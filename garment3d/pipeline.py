@@ -51,7 +51,7 @@ class Settings:
     length_cm: float | None = None
     """Vertical extent of the garment; None takes the usual length of its class."""
     device: str = "cpu"
-    """Where pictures are drawn: cpu, cuda, …"""
+    """Where the texture and pictures are drawn: cpu, cuda, …"""
 
 
 def run(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Result:
@@ -101,15 +101,17 @@ def _mask(photo: Photo, settings: Settings) -> _Mask:
     if settings.mask is not None:
         return _Mask(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
     quick = quick_mask(photo.rgb, photo.alpha, settings.box)
-    return _Mask(quick.soft, "quick" if photo.alpha is None else "alpha", quick.confidence)
+    cut_out = photo.alpha is not None and np.array_equal(quick.soft, photo.alpha.astype(np.float32) / 255)
+    return _Mask(quick.soft, "alpha" if cut_out else "quick", quick.confidence)
 
 
 def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settings) -> trimesh.Trimesh:
-    if settings.back is None:
-        return texture_garment(shell, photo.rgb, mask.soft, size=settings.texture_px).mesh
-    back = read_photo(settings.back)
-    back_soft = quick_mask(back.rgb, back.alpha).soft
-    return texture_garment(shell, photo.rgb, mask.soft, back.rgb, back_soft, settings.texture_px).mesh
+    back_rgb = back_soft = None
+    if settings.back is not None:
+        back = read_photo(settings.back)
+        back_rgb, back_soft = back.rgb, quick_mask(back.rgb, back.alpha).soft
+    size, device = settings.texture_px, settings.device
+    return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
 
 
 def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:
