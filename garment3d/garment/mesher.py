@@ -94,7 +94,7 @@ def missing_edges(faces: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 def rim(faces: np.ndarray) -> np.ndarray:
     """[E,2] directed edges with one face, the face on their left."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    _, index, uses = np.unique(np.sort(edges, 1), axis=0, return_index=True, return_counts=True)
+    _, index, uses = np.unique(_keys(edges), return_index=True, return_counts=True)
     return edges[index[uses == 1]]
 
 
@@ -137,10 +137,11 @@ def split_inner_edges(faces: np.ndarray, shared: np.ndarray, count: int) -> tupl
     edges, uses = _edges(faces)
     split = edges[(uses == 2) & shared[edges].all(1)]
     middle = {tuple(e): count + i for i, e in enumerate(split.tolist())}
-    out = []
-    for face in faces.tolist():
+    near = shared[faces].sum(1) >= 2
+    out: list[list[int]] = []
+    for face in faces[near].tolist():
         out += _cut(face, [middle.get((min(a, b), max(a, b))) for a, b in zip(face, face[1:] + face[:1], strict=True)])
-    return np.array(out, int), split
+    return np.concatenate([faces[~near], np.array(out, int).reshape(-1, 3)]), split
 
 
 def _cut(face: list[int], middles: list[int | None]) -> list[list[int]]:
@@ -160,9 +161,15 @@ def _cut(face: list[int], middles: list[int | None]) -> list[list[int]]:
 
 def _edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[E,2] undirected edges and [E] how many faces use each."""
-    return np.unique(
-        np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0, return_counts=True
-    )
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
+    _, index, uses = np.unique(_keys(edges), return_index=True, return_counts=True)
+    return edges[index], uses
+
+
+def _keys(edges: np.ndarray) -> np.ndarray:
+    """[E] one number per undirected edge, in the order of its vertices: far quicker to sort than pairs."""
+    ends = np.sort(edges, 1).astype(np.int64)
+    return ends[:, 0] * (int(ends.max(initial=0)) + 1) + ends[:, 1]
 
 
 def _densified(ring: np.ndarray, spacing: float) -> np.ndarray:
