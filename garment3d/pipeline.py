@@ -73,7 +73,7 @@ def run(path: str | Path, settings: Settings | None = None, progress: Progress |
     with clock.stage("check"):
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)
         measured = figures(mesh, photo.rgb, mask.soft, length_cm)
-        named = openings(mesh)
+        named = tuple(sorted(openings(mesh), key=lambda opening: -opening.anchor[1]))
     return Result(
         name=Path(path).name,
         photo=photo,

@@ -46,7 +46,7 @@ def report_html(report: Report, pictures: Pictures) -> str:
     size = " × ".join(f"{value:.0f}" for value in report.figures.size_cm)
     total = sum(report.seconds.values())
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(Path(report.photo).stem),
+        title=escape(Path(report.photo).stem.replace("_", " ").strip() or "garment"),
         lead=escape(f"{_class_name(report.garment_class)}, {size} cm, {report.figures.triangles:,} triangles"),
         warnings=_warnings(report.warnings),
         viewer=escape(pictures.viewer),
@@ -133,13 +133,24 @@ def _overlay(rgb: np.ndarray, soft: np.ndarray, openings: Sequence[Opening]) -> 
     margin = 0.12 * max(x1 - x0, y1 - y0)
     shown = (max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, image.width), min(y1 + margin, image.height))
     unit = max(shown[2] - shown[0], shown[3] - shown[1]) / 100
-    labels = [
-        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * unit:.1f}" stroke-width="{0.4 * unit:.1f}"/>'
-        f'<text class="tag" x="{x:.1f}" y="{y - 2.4 * unit:.1f}" text-anchor="middle" font-size="{5.2 * unit:.1f}" '
-        f'stroke-width="{unit:.1f}">{escape(o.name)}</text>'
-        for o, (x, y) in zip(openings, centers * scale, strict=True)
-    ]
-    return _svg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), shown, "".join(labels))
+    labels = _labels([o.name for o in openings], centers * scale, unit)
+    return _svg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), shown, labels)
+
+
+def _labels(names: Sequence[str], places: np.ndarray, unit: float) -> str:
+    """A dot at each place and its name above it, or below where another name is already there."""
+    out: list[str] = []
+    taken: list[tuple[float, float]] = []
+    for name, (x, y) in zip(names, places.tolist(), strict=True):
+        crowded = any(abs(x - ox) < 17 * unit and abs(y - oy) < 5 * unit for ox, oy in taken)
+        taken.append((x, y))
+        baseline = y + (6.6 if crowded else -2.4) * unit
+        out.append(
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * unit:.1f}" stroke-width="{0.4 * unit:.1f}"/>'
+            f'<text class="tag" x="{x:.1f}" y="{baseline:.1f}" text-anchor="middle" font-size="{5 * unit:.1f}" '
+            f'stroke-width="{unit:.1f}">{escape(name)}</text>'
+        )
+    return "".join(out)
 
 
 def _rim(solid: np.ndarray) -> np.ndarray:

@@ -19,7 +19,9 @@ function dress() {
   });
 
   function paint() {
-    scene.background = new THREE.Color(night.matches ? 0x1d1f23 : 0xf1eee8);
+    const paper = night.matches ? "#1d1f23" : "#f1eee8";
+    scene.background = new THREE.Color(paper);
+    document.body.style.background = paper;
     render();
   }
 
