@@ -1,8 +1,8 @@
 """Body girths, lengths and section ratios that the ground-truth garments are cut from, in centimetres.
 
-Chest, waist and hip girths are rows of EN 13402-3:2004 (size designation of clothes, measurements and intervals) inside
-its letter codes S to XL; men's hips and all other figures start from the means of ANSUR II (Gordon et al., 2012
-Anthropometric Survey of U.S. Army Personnel, NATICK/TR-15/007), graded with the chest by common pattern-cutting steps.
+Chest, waist and women's hip girths are rows of EN 13402-3:2004 (size designation of clothes)
+inside its letter codes S to XL. Men's hips, limbs, lengths and the breadth:depth ratios are rounded pattern-cutting
+figures inside the adult range of ANSUR II (Gordon et al., NATICK/TR-15/007, 2014), graded in even steps with the chest.
 """
 
 from __future__ import annotations
@@ -51,4 +51,4 @@ SIZES: dict[tuple[Sex, Letter], BodySize] = {
 }
 
 BREADTH_TO_DEPTH = {"chest": 1.28, "waist": 1.38, "hip": 1.44}
-"""Body breadth over depth at three levels, between women's and men's means of ANSUR II; cloth hangs flatter."""
+"""Body breadth over depth at three levels, rounded; cloth hangs flatter."""
