@@ -101,9 +101,8 @@ def likely_class(mesh: trimesh.Trimesh, names: set[str]) -> str:
         return "trousers"
     if "neck" not in names:
         return "skirt"
-    low, high = mesh.bounds
-    height = high[1] - low[1]
-    middle = np.abs(mesh.vertices[:, 1] - low[1] - 0.45 * height) < 0.05 * height
-    if height > 1.9 * np.ptp(mesh.vertices[middle, 0], initial=0.0) > 0:
+    height = np.ptp(mesh.vertices[:, 1])
+    waist = np.abs(mesh.vertices[:, 1] - mesh.bounds[0, 1] - 0.45 * height) < 0.05 * height
+    if waist.any() and height > 2.3 * np.ptp(mesh.vertices[waist, 0]):
         return "dress"
     return "tee" if names & {"cuff_l", "cuff_r"} else "top"

@@ -203,3 +203,14 @@ def test_cancel_stops_a_long_node(server):
     assert run.status == "error" and run.messages[-1][0] == "execution_interrupted"
     assert run.messages[-1][1]["node_type"] == "Garment3D_RenderedViews"
     assert time.monotonic() - start < 3
+
+
+def test_auto_reads_the_class_from_the_mesh(server):
+    usual = {"tshirt": ("tee", 70), "dress": ("dress", 110), "trousers": ("trousers", 105), "skirt": ("skirt", 60)}
+    for name, (kind, length_cm) in usual.items():
+        photo = (PHOTO[0], {"photo": f"{name}.jpg"})
+        save = (SAVE[0], SAVE[1] | {"mesh": ("shell", 0)})
+        shown = server.outputs(prompt(photo=photo, mask=MASK, shell=SHELL, save=save))
+        data = server.output(shown["save"]["3d"][0]).read_bytes()
+        extras = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])["nodes"][0]["extras"]
+        assert (extras["garment_class"], extras["length_cm"]) == (kind, length_cm)
