@@ -16,9 +16,11 @@ from .background import Background, border_ring, fit_background
 from .clean import cleaned, filled, main_pieces
 from .cut import gradient, regions
 from .edge import soft_edge
-from .evidence import gather, gather_colours
+from .evidence import Evidence, gather, gather_colours
 from .gaps import gaps_settled
-from .split import Split, split
+from .person import shows_person
+from .split import split
+from .trust import LEAST_CONFIDENCE, WAYS_OUT, confidence, refuse_nonsense
 
 WORK_PX = 768
 """Longest side that the cut works at; the edge is found at the photo's own size."""
@@ -28,7 +30,8 @@ _GAP_SHADE = 14.0
 """Most lightness that background seen through a gap loses to the garment's shadow."""
 _GAP_SLOPE = 3.0
 """Most change of colour per pixel in it."""
-WAYS_OUT = "give a mask, draw a box around the garment, or use the SAM mask"
+LEAST_PLAIN = 0.5
+"""Least part of the border that one smooth surface explains, for the background to be called plain."""
 
 
 class QuickMask(NamedTuple):
@@ -70,29 +73,50 @@ def quick_mask(
 
 def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[np.ndarray, float]:
     work = _prepared(rgb, inner)
-    plain = work.background.plain >= 0.5
+    plain = work.background.plain >= LEAST_PLAIN
     if not plain and inner is None:
         share = f"only {work.background.plain:.0%} of the photo's border is one smooth colour"
-        raise UnclearGarment(f"The background is not plain ({share}), so the garment is unclear: {WAYS_OUT}.")
-    binary, cut = _cut(work, plain)
-    return cleaned(soft_edge(rgb, binary)), 1.0
-
-
-def _cut(work: _Work, plain: bool) -> tuple[np.ndarray, Split]:
+        raise UnclearGarment(f"The background is not plain ({share}): {WAYS_OUT}, or the clothes parser on a person.")
     slope = gradient(work.lab)
     sure = work.background.sure
     quiet = max(0.25, float(np.percentile(slope[sure], 90)) if sure.any() else 0.0)
     parts = regions(slope, quiet)
-    if plain:
-        near = sure & ndimage.binary_dilation(work.outside, iterations=10)
-        evidence = gather(work.lab, slope, quiet, work.background, near if near.any() else work.outside)
-    else:
-        evidence = gather_colours(work.lab, work.outside)
-    result = split(parts, evidence, slope, quiet, work.outside)
-    binary = main_pieces(result.binary & ~work.beyond)
+    evidence = _evidence(work, slope, quiet, plain)
+    cut = split(parts, evidence, slope, quiet, work.outside)
+    binary = main_pieces(cut.binary & ~work.beyond)
+    binary = gaps_settled(binary, _paper(work, evidence, slope, quiet)) if plain else filled(binary)
+    trust = confidence(parts, cut, binary, work.background.plain) if plain else 0.4
+    _refuse(work, binary, slope, trust, inner is not None)
+    return cleaned(soft_edge(rgb, binary)), trust
+
+
+def _refuse(work: _Work, binary: np.ndarray, slope: np.ndarray, trust: float, boxed: bool) -> None:
+    """Raises UnclearGarment where the mask must not be used; a user's box settles what the photo shows."""
+    if boxed:
+        if not binary.any():
+            raise UnclearGarment("Nothing in the box stands out from what is around it: give a mask or another box.")
+        return
+    refuse_nonsense(binary, slope, work.background.sure)
+    if shows_person(work.lab, binary):
+        raise UnclearGarment(
+            "The photo shows a person, whose outline is not the garment's: "
+            "give a mask, draw a box around the garment, or use the clothes parser."
+        )
+    if trust < LEAST_CONFIDENCE:
+        raise UnclearGarment(f"The garment hardly stands out from the background ({trust:.0%} sure): {WAYS_OUT}.")
+
+
+def _evidence(work: _Work, slope: np.ndarray, quiet: float, plain: bool) -> Evidence:
+    if not plain:
+        return gather_colours(work.lab, work.outside)
+    near = work.background.sure & ndimage.binary_dilation(work.outside, iterations=10)
+    return gather(work.lab, slope, quiet, work.background, near if near.any() else work.outside)
+
+
+def _paper(work: _Work, evidence: Evidence, slope: np.ndarray, quiet: float) -> np.ndarray:
+    """[h,w] bool, smooth pixels of the background's colour, lit or in the garment's shadow."""
     darker = work.background.surface[..., 0] - work.lab[..., 0]
-    paper = evidence.shade & (darker < _GAP_SHADE) & (slope < _GAP_SLOPE + quiet)
-    return gaps_settled(binary, paper) if plain else filled(binary), result
+    return evidence.shade & (darker < _GAP_SHADE) & (slope < _GAP_SLOPE + quiet)
 
 
 def _prepared(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> _Work:

@@ -16,8 +16,10 @@ from .evidence import Evidence, learned, log_ratio, uniform
 UNIT_PX = 768
 """Lengths below are for a photo of this longest side and scale with it."""
 _ROUNDS = 3
-_CUT_COST = 12.0
+CUT_COST = 12.0
 """Price of one pixel of outline where no edge is seen, in pixels of clear evidence."""
+FIXED = -1e6
+"""Gain of a region that is background for certain."""
 _CUT_FLOOR = 0.02
 """Part of that price that remains on the strongest edge, against fringes."""
 _DEEP_PX = 14
@@ -59,7 +61,7 @@ def split(parts: Regions, evidence: Evidence, slope: np.ndarray, quiet: float, o
         if i == 0:
             fixed = (region_mean(parts, outside) > 0) & (gain < 0)
         gain[reached & (gain > 0)] *= _SHADOW_WEIGHT
-        gain[fixed] = -1e6
+        gain[fixed] = FIXED
         result = _joined(parts, Split(result.binary, gain, cost), fixed, unit)
         depth = ndimage.distance_transform_edt(result.binary)
         if i == 0:
@@ -77,7 +79,7 @@ def border_cost(parts: Regions, slope: np.ndarray, quiet: float) -> np.ndarray:
     """[E] price of cutting between two regions: little along edges that stand out from what is around them."""
     strongest = region_mean(parts, ndimage.maximum_filter(slope, 13))
     clear = 2 * quiet + 0.25 * strongest[parts.pairs].max(1)
-    return _CUT_COST * parts.length * (np.exp(-np.square(parts.edge / clear)) + _CUT_FLOOR)
+    return CUT_COST * parts.length * (np.exp(-np.square(parts.edge / clear)) + _CUT_FLOOR)
 
 
 def _joined(parts: Regions, start: Split, fixed: np.ndarray, unit: float) -> Split:
