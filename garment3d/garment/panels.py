@@ -13,12 +13,15 @@ from scipy.spatial import cKDTree
 
 from ..data import Camera
 from ..errors import OutlineError
-from .mesher import fill, missing_edges, ring_edges, triangulate
+from .mesher import crossings, fill, missing_edges, ring_edges, triangulate
 from .openings import Span
 from .outline import polygons
 
 TIGHT = 0.7
 """Vertices stand at most this share of the local width apart, so that a strap keeps its shape."""
+
+
+RAGGED = "The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo."
 
 
 class RaggedOutline(OutlineError):
@@ -210,12 +213,16 @@ def _spaced(line: np.ndarray, widths: _Widths, spacing: float, least: int) -> np
 
 def panels(front: list[Ring], back: list[Ring], spacing: float) -> tuple[Panel, Panel]:
     """Both panels triangulated at their rings' places; ring vertices are added where the outline would be cut short."""
+    for side in (front, back):
+        ends = [np.stack([r.place, np.roll(r.place, -1, 0)], 1) for r in side]
+        if crossings(np.concatenate(ends)).any():
+            raise RaggedOutline(RAGGED)
     for _ in range(12):
         pair = _triangulated(front, spacing), _triangulated(back, spacing)
         if not pair[0][1] and not pair[1][1]:
             return pair[0][0], pair[1][0]
         front, back = _halved(front, back, pair[0][1], pair[1][1])
-    raise RaggedOutline("The outline is too thin or too ragged to be meshed: smooth the mask or use a larger photo.")
+    raise RaggedOutline(RAGGED)
 
 
 def _triangulated(rings: list[Ring], spacing: float) -> tuple[Panel, list[tuple[int, int]]]:

@@ -80,11 +80,11 @@ def sewn(front: Sheet, back: Sheet) -> tuple[np.ndarray, np.ndarray]:
 def _coarse(
     soft: np.ndarray, outline: Outline, neckline: np.ndarray | None, triangles: int, model: DepthModel
 ) -> list[Sheet]:
-    """Both sheets with triangles even in the photo; a ragged outline is rounded until it can be meshed."""
+    """Both sheets with triangles even in the photo; an outline that crosses itself is made simpler."""
     spacing = _first_spacing(soft, triangles)
-    for blur_px in (0.7, 2.0, 4.0):
+    for blur_px, front in ((0.7, neckline), (0.7, None), (2.0, None), (4.0, None)):
         try:
-            rings = pieces_of(soft, photo_camera(soft), outline.spans, neckline, blur_px)
+            rings = pieces_of(soft, photo_camera(soft), outline.spans, front, blur_px)
             pair = panels(*sampled(rings, spacing), spacing)
         except RaggedOutline as error:
             ragged = error
