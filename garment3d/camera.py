@@ -4,7 +4,7 @@ Canonical frame: right-handed, +Y up, the garment's front faces +Z, so +X is the
 The garment is centred with its longest side 1, in [-0.5, 0.5]³. Faces are counter-clockwise seen from outside.
 The photo's camera is orthographic and looks along −Z; the mask's bounding box defines its scale and its centre.
 Azimuth 0 is the photo's side and grows as the camera moves to the image's right (towards +X); elevation grows upwards.
-Pixels: x right, y down, pixel (0, 0) covers [0, 1)² and its centre is (0.5, 0.5). Depth is distance along the view axis.
+Pixels: x right, y down, pixel (0, 0) covers [0, 1)², its centre is (0.5, 0.5). Depth is distance along the view axis.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def photo_camera(mask: np.ndarray) -> Camera:
     return Camera("orthographic", float(max(x1 - x0, y1 - y0)), ((x0 + x1) / 2, (y0 + y1) / 2), c2w, mask.shape)
 
 
-def orbit_camera(azimuth_deg: float, elevation_deg: float, radius: float, fov_deg: float, hw: tuple[int, int]) -> Camera:
+def orbit_camera(
+    azimuth_deg: float, elevation_deg: float, radius: float, fov_deg: float, hw: tuple[int, int]
+) -> Camera:
     """A perspective camera on a sphere around the origin, looking at it; `fov_deg` spans the shorter image side."""
     azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
     backward = np.array(
@@ -68,6 +70,23 @@ def orbit(
         azimuths_deg = [i * step_deg for i in range(math.ceil(360 / step_deg - 1e-9))]
     cameras = tuple(orbit_camera(a, elevation_deg, radius, fov_deg, hw) for a in azimuths_deg)
     return Orbit(cameras, tuple(float(a) for a in azimuths_deg), elevation_deg, radius)
+
+
+def orbit_radius(
+    points: np.ndarray,
+    elevation_deg: float = 0.0,
+    fov_deg: float = ZERO123_FOV_DEG,
+    least: float = ZERO123_RADIUS,
+    fill: float = 0.96,
+) -> float:
+    """`least`, or the distance from which every azimuth sees all canonical [N,3] points in `fill` of the picture."""
+    slope = fill * math.tan(math.radians(fov_deg) / 2)
+    for azimuth_deg in range(0, 360, 5):
+        axes = orbit_camera(azimuth_deg, elevation_deg, 1.0, fov_deg, (2, 2)).c2w[:3, :3]
+        across, up, towards = (points @ axes).T
+        # A point is in the picture where |across| and |up| ≤ slope · (radius − towards).
+        least = max(least, float((np.maximum(np.abs(across), np.abs(up)) / slope + towards).max(initial=0)))
+    return least
 
 
 def project(camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .camera import orbit
+from .camera import orbit, orbit_radius
 from .data import Opening, Photo
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
@@ -68,7 +68,8 @@ def run(path: str | Path, settings: Settings | None = None, progress: Progress |
     with clock.stage("texture"):
         mesh = _texture(shell, photo, mask, settings)
     with clock.stage("views") as tell:
-        around = orbit(settings.step_deg, settings.elevation_deg, hw=(settings.view_px, settings.view_px))
+        radius = orbit_radius(np.asarray(mesh.vertices), settings.elevation_deg)
+        around = orbit(settings.step_deg, settings.elevation_deg, radius, hw=(settings.view_px, settings.view_px))
         views = rendered_orbit(mesh, around, device=settings.device, progress=tell)
     with clock.stage("check"):
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)

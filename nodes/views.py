@@ -43,13 +43,14 @@ class RenderedViews(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, mesh, step_deg: float, elevation_deg: float, size: int, background: str) -> io.NodeOutput:
-        from ..garment3d.camera import orbit
+        from ..garment3d.camera import orbit, orbit_radius
         from ..garment3d.views.rendered import rendered_orbit
 
-        cameras = orbit(step_deg, elevation_deg, hw=(size, size))
+        garment = convert.single(mesh)
+        cameras = orbit(step_deg, elevation_deg, orbit_radius(garment.vertices, elevation_deg), hw=(size, size))
         colour = tuple(convert.colour(background).tolist())
         views = convert.on_cpu(
-            rendered_orbit(convert.single(mesh), cameras, colour, device=convert.device(), progress=convert.progress())
+            rendered_orbit(garment, cameras, colour, device=convert.device(), progress=convert.progress())
         )
         return io.NodeOutput(views, views.images, views.masks)
 

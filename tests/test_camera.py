@@ -11,6 +11,7 @@ from garment3d.camera import (
     mask_box,
     orbit,
     orbit_camera,
+    orbit_radius,
     photo_camera,
     project,
     unproject,
@@ -128,3 +129,21 @@ def test_project_leaves_its_points_alone():
     points = np.ones((4, 3))
     project(CAMERAS[1], points)
     assert (points == 1).all()
+
+
+def test_an_orbit_far_enough_sees_all_of_a_wide_garment():
+    corners = np.array([(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.2, 0.2)])
+    # From the side the corners at x = 0.5 are that much nearer: half a height of 0.5 in 0.96 of the field of view.
+    side = 0.5 + 0.5 / (0.96 * math.tan(math.radians(ZERO123_FOV_DEG) / 2))
+    radius = orbit_radius(corners)
+    assert side <= radius < 1.05 * side
+    for elevation in (0.0, 35.0, -60.0):
+        radius = orbit_radius(corners, elevation)
+        pixels = np.concatenate([project(c, corners)[0] for c in orbit(15, elevation, radius, hw=(100, 100)).cameras])
+        margin = min(pixels.min(), 100 - pixels.max())
+        assert 1.9 <= margin < 2.5
+
+
+def test_a_slim_garment_keeps_the_orbits_usual_radius():
+    assert orbit_radius(np.array([(0.1, 0.5, 0.0), (-0.1, -0.5, 0.0)])) == ZERO123_RADIUS
+    assert orbit_radius(np.zeros((0, 3))) == ZERO123_RADIUS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..camera import orbit
+from ..camera import orbit, orbit_radius
 from ..data import Camera, Views
 from ..images import to_uint8
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAPER = (241 / 255, 238 / 255, 232 / 255)
 """Warm off-white behind the turntable, the report page's card colour: white garments still show."""
+FOV_DEG = 28.0
+"""A long lens, as product photos are taken with: a sleeve that comes near does not grow."""
 
 
 def cutouts(views: Views, background: tuple[float, float, float] = (1, 1, 1)) -> np.ndarray:
@@ -44,7 +46,8 @@ def turntable_frames(
     from ..render import draw, upload
 
     model = upload(mesh, device)
-    cameras = orbit(360 / count, elevation_deg, hw=(size_px, size_px)).cameras
+    radius = orbit_radius(np.asarray(mesh.vertices), elevation_deg, FOV_DEG, 0.0, 0.88)
+    cameras = orbit(360 / count, elevation_deg, radius, FOV_DEG, (size_px, size_px)).cameras
 
     def frame(camera: Camera) -> np.ndarray:
         return to_uint8(draw(model, camera, PAPER, "soft").rgb.cpu().numpy())
