@@ -78,10 +78,11 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
         names[top] = "waist" if legs or (not lateral and _wide(loops[top], loops[low], size)) else "neck"
     if (low is not None and low != top) or (low is not None and not names[low]):
         names[low] = "hem"
+    body = np.abs(loops[low][:, 0] - centre_x).max() if low is not None else np.inf
     for side in (1, -1):
         own = sorted((i for i in lateral if np.sign(sides[i]) == side), key=lambda i: -middles[i, 1])
         for i in own:
-            sleeve = (len(own) > 1 and i == own[-1]) or (len(own) == 1 and _ends_sleeve(loops[i], bounds))
+            sleeve = (len(own) > 1 and i == own[-1]) or (len(own) == 1 and _ends_sleeve(loops[i], bounds, body))
             names[i] = ("cuff" if sleeve else "armhole") + ("_l" if side > 0 else "_r")
     return names
 
@@ -107,9 +108,13 @@ def _wide(top: np.ndarray, low: np.ndarray, size: np.ndarray) -> bool:
     return bool(np.ptp(top[:, 1]) < 0.12 * size[1])
 
 
-def _ends_sleeve(loop: np.ndarray, bounds: np.ndarray) -> bool:
-    """True for a cuff, False for an armhole, which reaches up to the shoulder."""
-    return bool(bounds[1, 1] - loop[:, 1].max() > 0.35 * np.ptp(loop[:, 1]))
+def _ends_sleeve(loop: np.ndarray, bounds: np.ndarray, body: float) -> bool:
+    """True for a cuff, False for an armhole, which reaches up to the shoulder at the side of the body.
+
+    `body` is half the hem's width: the cuff of a sleeve laid out level is as high as the shoulder, but far beside it.
+    """
+    low = bounds[1, 1] - loop[:, 1].max() > 0.35 * np.ptp(loop[:, 1])
+    return bool(low or abs(loop[:, 0].mean() - bounds.mean(0)[0]) > 1.3 * body)
 
 
 def openings(mesh: trimesh.Trimesh) -> tuple[Opening, ...]:
