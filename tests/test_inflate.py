@@ -8,7 +8,6 @@ import pytest
 from garment3d.garment.depth import PROPORTIONS, depths
 from garment3d.garment.inflate import diffused, inflation, laplacian
 from garment3d.garment.mesher import fill, signed_areas, triangulate
-
 from tests.drawn import circle, spaced
 from tests.solids import grid
 

@@ -17,7 +17,6 @@ from garment3d.garment.mesher import (
     split_inner_edges,
     triangulate,
 )
-
 from tests.drawn import GARMENTS, circle, outline_of, shoelace, spaced
 from tests.solids import sphere
 

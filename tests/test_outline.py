@@ -7,7 +7,6 @@ import pytest
 
 from garment3d.errors import OutlineError
 from garment3d.garment.outline import SAMPLES, Loop, loop_of, offsets, pockets, polygons, resample, turning
-
 from tests.drawn import coverage, disc, shoelace
 
 SQUARE = np.array([[40.3, 30.6], [40.3, 190.2], [199.9, 190.2], [199.9, 30.6]])
