@@ -38,7 +38,7 @@ def turntable_frames(
     mesh: trimesh.Trimesh,
     count: int = 72,
     size_px: int = 512,
-    elevation_deg: float = 8.0,
+    elevation_deg: float = 4.0,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[np.ndarray]:
@@ -46,7 +46,7 @@ def turntable_frames(
     from ..render import draw, upload
 
     model = upload(mesh, device)
-    radius = orbit_radius(np.asarray(mesh.vertices), elevation_deg, FOV_DEG, 0.0, 0.88)
+    radius = orbit_radius(np.asarray(mesh.vertices), elevation_deg, FOV_DEG, 0.0, 0.93)
     cameras = orbit(360 / count, elevation_deg, radius, FOV_DEG, (size_px, size_px)).cameras
 
     def frame(camera: Camera) -> np.ndarray:
