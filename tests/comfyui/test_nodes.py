@@ -1,6 +1,7 @@
 """The nodes in a running graph: masks and photos pass bit for bit, inputs stay as they were, errors are sentences."""
 
 import json
+import shutil
 import subprocess
 import time
 
@@ -47,6 +48,13 @@ def test_example_photo_is_the_file(server, tmp_path):
     pixels = np.asarray(Image.open(ROOT / "workflows" / "inputs" / "tshirt.jpg").convert("RGB"))
     assert image.dtype == np.float32 and image.shape == (1, *pixels.shape)
     np.testing.assert_array_equal(np.round(image[0] * 255), pixels)
+
+
+def test_load_image_in_its_place_gives_the_same_photo(server, tmp_path):
+    (server.base / "input").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "workflows" / "inputs" / "tshirt.jpg", server.base / "input" / "own.jpg")
+    own = dumped(server, tmp_path, {"own": ("LoadImage", {"image": "own.jpg"})}, ("own", 0))
+    np.testing.assert_array_equal(own, dumped(server, tmp_path, {"photo": PHOTO}, ("photo", 0)))
 
 
 def test_mask_is_the_librarys_bit_for_bit(server, tmp_path):
