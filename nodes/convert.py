@@ -213,7 +213,6 @@ def _photos_with_masks(image: torch.Tensor, mask: torch.Tensor, count: int) -> l
 
 def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
     import trimesh
-    from PIL import Image
 
     nv = len(mesh.vertices[index]) if mesh.vertex_counts is None else int(mesh.vertex_counts[index])
     nf = len(mesh.faces[index]) if mesh.face_counts is None else int(mesh.face_counts[index])
@@ -221,14 +220,24 @@ def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
         raise MeshError(f"Mesh {index} of the batch is empty ({nv} vertices, {nf} faces): check the node that made it.")
     vertices, faces = _array(mesh.vertices[index][:nv]), _array(mesh.faces[index][:nf])
     result = trimesh.Trimesh(vertices.astype(np.float64), faces.astype(np.int64), process=False)
-    if mesh.uvs is not None:
-        uv = _array(mesh.uvs[index][:nv]).astype(np.float64) * (1, -1) + (0, 1)
-        atlas = Image.fromarray(_bytes(mesh.texture[index])) if mesh.texture is not None else None
-        material = trimesh.visual.material.PBRMaterial(
-            baseColorTexture=atlas, metallicFactor=0.0, roughnessFactor=0.9, doubleSided=True
-        )
-        result.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    result.visual = _visual(mesh, index, nv, result)
     return result
+
+
+def _visual(mesh: Types.MESH, index: int, count: int, solid: trimesh.Trimesh) -> Any:
+    """Its texture, else its linear vertex colours, else its uvs alone, else plain."""
+    from PIL import Image
+    from trimesh.visual import ColorVisuals, TextureVisuals
+    from trimesh.visual.material import PBRMaterial
+
+    if mesh.vertex_colors is not None and (mesh.uvs is None or mesh.texture is None):
+        return ColorVisuals(solid, vertex_colors=_bytes(mesh.vertex_colors[index][:count]))
+    if mesh.uvs is None:
+        return ColorVisuals(solid)
+    uv = _array(mesh.uvs[index][:count]).astype(np.float64) * (1, -1) + (0, 1)
+    atlas = Image.fromarray(_bytes(mesh.texture[index])) if mesh.texture is not None else None
+    material = PBRMaterial(baseColorTexture=atlas, metallicFactor=0.0, roughnessFactor=0.9, doubleSided=True)
+    return TextureVisuals(uv=uv, material=material)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

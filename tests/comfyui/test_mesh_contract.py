@@ -130,6 +130,15 @@ def test_a_padded_batch_comes_and_goes(server, tmp_path, made):
     np.testing.assert_allclose(arrays["vertices"][0, : made["vertices"].shape[1]], made["vertices"][0], atol=1e-6)
 
 
+def test_vertex_colours_and_bare_meshes_are_drawn(server, tmp_path):
+    views = {"step_deg": 180.0, "elevation_deg": 0.0, "size": 64, "background": "#0000ff"}
+    graph = ROUTE | {"red": ("Probe_PaintRed", {"mesh": ("shell", 0)})}
+    for source, ratio in (("red", 10), ("shell", 1)):
+        graph["views"] = ("Garment3D_RenderedViews", {"mesh": (source, 0)} | views)
+        middle = dumped(server, tmp_path, graph, ("views", 1))[0, 32, 32]
+        assert middle[0] >= ratio * middle[1] and middle[0] > 0.2 and middle[2] < 0.9
+
+
 def test_render_mesh_draws_the_photos_outline(server, tmp_path):
     inputs = {"mesh": ("texture", 0), "mode": "auto", "width": 256, "height": 256, "background": "#000000"}
     drawn = dumped(server, tmp_path, ROUTE | {"render": ("RenderMesh", inputs)}, ("render", 1))[0]

@@ -119,6 +119,21 @@ class PadBatch(io.ComfyNode):
         return io.NodeOutput(twice)
 
 
+class PaintRed(io.ComfyNode):
+    """The MESH without uvs and texture, its vertices red."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Probe_PaintRed", inputs=[io.Mesh.Input("mesh")], outputs=[io.Mesh.Output("mesh")])
+
+    @classmethod
+    def execute(cls, mesh):
+        red = copy.copy(mesh)
+        red.uvs = red.texture = None
+        red.vertex_colors = torch.tensor([1.0, 0.0, 0.0]).expand(mesh.vertices.shape).clone()
+        return io.NodeOutput(red)
+
+
 def digest(value):
     parts = value.__dict__ if isinstance(value, Types.MESH) else {"tensor": value}
     total = hashlib.sha256()
@@ -130,7 +145,7 @@ def digest(value):
 
 class Probe(ComfyExtension):
     async def get_node_list(self):
-        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch]
+        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed]
 
 
 async def comfy_entrypoint():
