@@ -6,6 +6,7 @@ Errors are one sentence each on stderr; heavy libraries are imported after the a
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +28,9 @@ FORMATS = ("glb", "obj", "ply", "stl")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status: 0 if every photo succeeded, 1 if one failed, 2 for wrong arguments, 130 if stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -49,8 +53,6 @@ def _run_all(arguments: argparse.Namespace) -> int:
     for photo, name in zip(photos, names, strict=True):
         try:
             _run_one(photo, arguments.output / name, arguments)
-        except GarmentError as error:
-            failed += _fail(error, arguments.debug, photo)
         except Exception as error:  # the next photo may still succeed
             failed += _fail(error, arguments.debug, photo)
     return 1 if failed or not photos else 0

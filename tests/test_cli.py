@@ -1,6 +1,7 @@
 """The command line as a person uses it: the files it leaves, its exit status, and one clear sentence per mistake."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -301,3 +302,13 @@ def test_help_and_version_need_no_heavy_library():
     for option, word in (("--help", "--length-cm"), ("--version", "Garment3D 0.")):
         done = subprocess.run([sys.executable, "-c", code, option], cwd=root, capture_output=True, text=True)
         assert done.returncode == 0 and word in done.stdout, done.stderr
+
+
+def test_a_console_with_few_letters_gets_a_question_mark(tee, tmp_path):
+    picture(tmp_path / "tiny.jpg", "tiny")
+    done = subprocess.run(
+        [sys.executable, "-m", "garment3d", str(tmp_path / "tiny.jpg"), "-o", str(tmp_path / "out")],
+        cwd=Path(__file__).parents[1], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    one_sentence(done.stderr.decode("ascii"), "1?1 px")
