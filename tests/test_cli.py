@@ -304,11 +304,10 @@ def test_help_and_version_need_no_heavy_library():
         assert done.returncode == 0 and word in done.stdout, done.stderr
 
 
-def test_a_console_with_few_letters_gets_a_question_mark(tee, tmp_path):
-    picture(tmp_path / "tiny.jpg", "tiny")
+def test_a_console_with_few_letters_gets_a_question_mark(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "garment3d", str(tmp_path / "tiny.jpg"), "-o", str(tmp_path / "out")],
+        [sys.executable, "-m", "garment3d", "tee.png", "-o", str(tmp_path / "out"), "--mask", "größe.png"],
         cwd=Path(__file__).parents[1], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert done.returncode == 1
-    one_sentence(done.stderr.decode("ascii"), "1?1 px")
+    one_sentence(done.stderr.decode("ascii"), "gr??e.png does not exist")
