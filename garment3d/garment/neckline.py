@@ -15,7 +15,7 @@ STEPS = 72
 """Points along a curve."""
 SHAPES = (1.0, 1.5, 2.0, 3.0, 4.5)
 """From a V to a U: the curve drops by 1 − |2t − 1|^shape."""
-FAINT = 1.5
+FAINT = 4.0
 """Colour steps below this (CIE Lab units) are no edge."""
 CLEAR = 2.2
 """How much stronger than the median curve an edge must be: a pattern has edges everywhere."""

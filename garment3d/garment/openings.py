@@ -86,23 +86,29 @@ def _upper(shape: Silhouette) -> Outline:
         return Outline("skirt", (waist, hem))
     neck_l, neck_r = _neck(shape, right, last - left.outer if left else None)
     spans = [_span(shape, "neck", neck_l, neck_r)]
-    for side, sleeve, neck, hem_end, suffix in (
+    sides = (
         (shape, right, neck_r, hem_r, "_r"),
         (mirror, left, last - neck_l, last - hem_l, "_l"),
-    ):
-        found = [("armhole", *armhole(side, neck, hem_end))] if sleeve is None else _sleeve_openings(side, neck, sleeve)
+    )
+    bare = [_bare_shoulder(side, neck, sleeve) for side, sleeve, neck, _, _ in sides]
+    for (side, sleeve, neck, hem_end, suffix), bay in zip(sides, bare, strict=True):
+        found = [("armhole", *armhole(side, neck, hem_end))] if sleeve is None else []
+        if sleeve is not None:
+            found += [("armhole", bay.start, bay.end)] if bay is not None and None not in bare else []
+            found += [("cuff", sleeve.outer, sleeve.inner)]
         for name, a, b in found:
             spans.append(_span(shape, name + suffix, *((a, b) if side is shape else (last - b, last - a))))
     return Outline(_upper_class(shape, right, left, (hem_r, hem_l), spans), (*spans, hem))
 
 
-def _sleeve_openings(shape: Silhouette, neck: int, sleeve: Sleeve) -> list[tuple[str, int, int]]:
-    """The cuff, and the armhole of a strap-held top whose sleeve begins below the shoulder."""
+def _bare_shoulder(shape: Silhouette, neck: int, sleeve: Sleeve | None) -> Pocket | None:
+    """The bay between a strap and a sleeve that begins below the shoulder; None where the sleeve is set in."""
+    if sleeve is None:
+        return None
     n = len(shape.xy)
     reach = (sleeve.outer - neck) % n
     bays = [b for b in shape.bays if (b.start - neck) % n < 0.03 * n and (b.end - neck) % n <= reach]
-    bare = [("armhole", b.start, b.end) for b in bays[:1] if b.depth_px > 0.06 * shape.height]
-    return [*bare, ("cuff", sleeve.outer, sleeve.inner)]
+    return bays[0] if bays and bays[0].depth_px > 0.06 * shape.height else None
 
 
 def _hem_end(shape: Silhouette, sleeve: Sleeve | None) -> int:
@@ -185,8 +191,9 @@ def _upper_class(
     length = (xy[hem_ends[0], 1] + xy[hem_ends[1], 1]) / 2 - neck_y
     if right and left:
         ends = xy[[right.armpit, last - left.armpit]]
-        sleeve = np.linalg.norm(xy[right.inner] - ends[0]) + np.linalg.norm(xy[last - left.inner] - ends[1])
-        long = sleeve / 2 > 0.3 * length
+        neck = np.array(spans[0].a_px), np.array(spans[0].b_px)
+        reach = [np.linalg.norm(xy[last - left.outer] - neck[0]), np.linalg.norm(xy[right.outer] - neck[1])]
+        long = float(np.mean(reach)) > 0.65 * length
     else:
         ends, long = np.array([spans[1].b_px, spans[2].a_px]), False  # the underarms
     if length > 2.4 * abs(ends[1, 0] - ends[0, 0]):
