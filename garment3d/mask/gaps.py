@@ -16,21 +16,45 @@ _ALIKE = 0.75
 """Least part of a hole that must have the background's colour; a label has lettering on it."""
 _MANY = 8
 """More holes than this are a pattern in the background's colour."""
+_NOTCH = 0.015
+"""Half the widest stripe whose end is closed, as a part of the photo's shorter side."""
+_NOTCHED = 0.6
+"""Least part of a stripe end's rim that is cloth; a mere bend of the outline has half."""
 _STRAP = 0.015
 """Straps have less than this part of the photo's shorter side as half width."""
 
 
-def gaps_settled(binary: np.ndarray, paper: np.ndarray) -> np.ndarray:
+def gaps_settled(binary: np.ndarray, paper: np.ndarray, pale: np.ndarray) -> np.ndarray:
     """[H,W] bool with prints filled in and strap loops cut out.
 
     Args:
         binary: [H,W] bool, holes where the cut found background.
         paper: [H,W] bool, smooth pixels of the background's own colour, lit or slightly shaded.
+        pale: [H,W] bool, pixels near the background's colour, as a pale stripe is.
     """
-    whole = ndimage.binary_fill_holes(binary)
+    whole = ndimage.binary_fill_holes(_ends_filled(binary, pale))
     depth = ndimage.distance_transform_edt(whole)
     solid = whole & ~_through(whole & ~binary, paper, depth)
     return solid & ~_loops(solid, paper, depth)
+
+
+def _ends_filled(binary: np.ndarray, pale: np.ndarray) -> np.ndarray:
+    """With notches filled where pale stripes meet the outline; only a garment that has such stripes inside has them."""
+    depth = ndimage.distance_transform_edt(binary)
+    deep = depth > 0.25 * depth.max()
+    if not 0.12 < pale[deep].mean() < 0.7:
+        return binary
+    reach_px = _NOTCH * min(binary.shape)
+    near = ndimage.distance_transform_edt(~binary) <= reach_px
+    labels, count = ndimage.label((ndimage.distance_transform_edt(near) > reach_px) & ~binary)
+    rim = ndimage.grey_dilation(labels, 3)
+    rim[labels > 0] = 0
+    area, alike, around, cloth = (
+        np.bincount(a, minlength=count + 1) for a in (labels.ravel(), labels[pale], rim.ravel(), rim[binary])
+    )
+    notch = (cloth > _NOTCHED * around) & (alike > 0.4 * area)
+    notch[0] = False
+    return binary | notch[labels]
 
 
 def _through(holes: np.ndarray, paper: np.ndarray, depth: np.ndarray) -> np.ndarray:

@@ -26,6 +26,10 @@ WORK_PX = 768
 """Longest side that the cut works at; the edge is found at the photo's own size."""
 LEAST_WORK_PX = 384
 """Smaller photos are enlarged to this."""
+LEAST_PLAIN_BOXED = 0.85
+"""The same around a box: there may be a wearer's arms and other clothes, which only colours tell apart."""
+_PALE = 5.0
+"""Most Lab difference from the background of a stripe that may be mistaken for it."""
 _GAP_SHADE = 14.0
 """Most lightness that background seen through a gap loses to the garment's shadow."""
 _GAP_SLOPE = 3.0
@@ -73,7 +77,7 @@ def quick_mask(
 
 def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[np.ndarray, float]:
     work = _prepared(rgb, inner)
-    plain = work.background.plain >= LEAST_PLAIN
+    plain = work.background.plain >= (LEAST_PLAIN if inner is None else LEAST_PLAIN_BOXED)
     if not plain and inner is None:
         share = f"only {work.background.plain:.0%} of the photo's border is one smooth colour"
         raise UnclearGarment(f"The background is not plain ({share}): {WAYS_OUT}, or the clothes parser on a person.")
@@ -84,7 +88,11 @@ def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[n
     evidence = _evidence(work, slope, quiet, plain)
     cut = split(parts, evidence, slope, quiet, work.outside)
     binary = main_pieces(cut.binary & ~work.beyond)
-    binary = gaps_settled(binary, _paper(work, evidence, slope, quiet)) if plain else filled(binary)
+    if plain:
+        pale = evidence.excess * work.background.noise.mean() < _PALE
+        binary = gaps_settled(binary, _paper(work, evidence, slope, quiet), pale)
+    else:
+        binary = filled(binary)
     trust = confidence(parts, cut, binary, work.background.plain) if plain else 0.4
     _refuse(work, binary, slope, trust, inner is not None)
     return cleaned(soft_edge(rgb, binary)), trust

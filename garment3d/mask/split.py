@@ -59,7 +59,7 @@ def split(parts: Regions, evidence: Evidence, slope: np.ndarray, quiet: float, o
     for i in range(_ROUNDS):
         gain = region_mean(parts, log_ratio(evidence, garment)) * parts.area_px
         if i == 0:
-            fixed = (region_mean(parts, outside) > 0) & (gain < 0)
+            fixed = (region_mean(parts, outside) > 0.3) & (gain < 0)
         gain[reached & (gain > 0)] *= _SHADOW_WEIGHT
         gain[fixed] = FIXED
         result = _joined(parts, Split(result.binary, gain, cost), fixed, unit)
