@@ -9,7 +9,7 @@ from scipy import ndimage
 from ...data import Camera
 from .fill import GRAIN_BLUR, PATCH, blurred, grain, harmonic
 from .plate import Plate, at_most, sample
-from .prints import Cloth, find_prints
+from .prints import Cloth, Found, find_prints
 from .shift import RING_PX, best_shift, read, refined
 
 LONGEST_PX = 256
@@ -18,6 +18,7 @@ COLLAR = 0.03
 """Length below a neckline that its ribbing may take, canonical units."""
 WAIST = 0.85
 """An opening that is so much of the garment's width is a waist: its band goes round and stays."""
+SHADE_BLUR = 0.02
 FEATHER = 0.006
 """Over which length filled cloth passes into the photo, canonical units."""
 
@@ -39,7 +40,7 @@ def back_cloth(plate: Plate, inside: torch.Tensor, camera: Camera) -> torch.Tens
     clean = (cloth.deep_px > 0) & ~found.remove
     filler = _from_elsewhere(pixels, cloth, found.remove, clean, plate.camera) if found.patterned else None
     if filler is None:
-        filler = _plain(pixels, cloth, found.remove, clean, plate.camera)
+        filler = _plain(pixels, cloth, found, clean, plate.camera)
     soft = _enlarged(found.remove[..., None].astype(np.float32), plate.camera.hw)
     soft = ndimage.gaussian_filter(soft[..., 0], FEATHER * plate.camera.focal_px)
     weight = np.clip(2 * soft, 0, 1)[..., None]
@@ -52,6 +53,8 @@ def _cloth(plate: Plate, small: Camera, inside: torch.Tensor, camera: Camera) ->
     places = _centers(small)
     deep = sample(plate.field.values[:1], plate.field.camera, places).view(small.hw).numpy() * small.focal_px
     seen = sample(inside.float()[None], camera, places).view(small.hw).numpy() > 0.5
+    # A pixel of the back that shows beside a side seam is no opening.
+    seen = ndimage.binary_opening(seen, iterations=2)
     rows, cols = ndimage.distance_transform_edt(deep <= 0, return_distances=False, return_indices=True)
     pixels = rgb.permute(1, 2, 0).numpy()[rows, cols]
     return Cloth(pixels, deep, _collar(seen, deep > 0, COLLAR * small.focal_px))
@@ -59,7 +62,7 @@ def _cloth(plate: Plate, small: Camera, inside: torch.Tensor, camera: Camera) ->
 
 def _collar(seen: np.ndarray, garment: np.ndarray, reach_px: float) -> np.ndarray:
     """[h,w] bool: the openings seen into and the collar around them; nothing for a waist."""
-    label, count = ndimage.label(seen)
+    label, _ = ndimage.label(seen)
     neck = np.zeros_like(seen)
     for index, box in enumerate(ndimage.find_objects(label), 1):
         rows = garment[box[0]]
@@ -70,17 +73,18 @@ def _collar(seen: np.ndarray, garment: np.ndarray, reach_px: float) -> np.ndarra
     return ndimage.distance_transform_edt(~neck) <= reach_px
 
 
-def _plain(pixels: np.ndarray, cloth: Cloth, hole: np.ndarray, clean: np.ndarray, camera: Camera) -> np.ndarray:
-    """[H,W,3] smooth cloth with the grain of the clean places."""
+def _plain(pixels: np.ndarray, cloth: Cloth, found: Found, clean: np.ndarray, camera: Camera) -> np.ndarray:
+    """[H,W,3] smooth cloth with the grain of the calm places."""
     garment = cloth.deep_px > 0
     scale = camera.focal_px * cloth.rgb.shape[0] / camera.hw[0]
-    calm = blurred(cloth.rgb, clean, 0.02 * scale)
-    shade = _enlarged(harmonic(calm, clean, garment), camera.hw)
+    smooth = blurred(cloth.rgb, clean, SHADE_BLUR * scale)
+    shade = _enlarged(harmonic(smooth, clean, garment), camera.hw)
     full_clean = _enlarged(clean[..., None].astype(np.float32), camera.hw)[..., 0] > 0.99
-    rows, cols = np.nonzero(_enlarged(hole[..., None].astype(np.float32), camera.hw)[..., 0] > 0)
+    rows, cols = np.nonzero(_enlarged(found.remove[..., None].astype(np.float32), camera.hw)[..., 0] > 0)
     box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
     detail = pixels - blurred(pixels, full_clean, GRAIN_BLUR * camera.focal_px)
-    shade[box] += grain(detail, full_clean, round(PATCH * camera.focal_px), box)
+    calm = _enlarged(found.calm[..., None].astype(np.float32), camera.hw)[..., 0] > 0.99
+    shade[box] += grain(detail, calm, round(PATCH * camera.focal_px), box)
     return shade
 
 

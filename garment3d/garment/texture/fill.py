@@ -1,4 +1,4 @@
-"""Cloth put where something was taken away: smooth cloth with its own grain, or a piece of the pattern from elsewhere."""
+"""Cloth put where something was taken away: its shade continued as smoothly as can be, under its own grain."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...camera import mask_box
 from ...data import Camera
 from ...errors import MaskError
 from ...raster import rasterize

@@ -1,7 +1,7 @@
 """What on the front is not cloth: prints, labels, buttons; told from an all-over pattern, which is cloth.
 
-A print is what can't be reached from the garment's calm rim without crossing a strong edge. Where a pattern spreads over
-the whole garment nothing is taken for a print.
+A print is what can't be reached from the garment's calm rim without crossing a strong edge. Where a pattern spreads
+over the whole garment nothing is taken for a print.
 """
 
 from __future__ import annotations
@@ -13,18 +13,26 @@ from scipy import ndimage
 
 from .fill import harmonic
 
-LIGHTNESS = 0.7
-"""Weight of lightness against colour: folds change the first, prints both."""
+LIGHTNESS, SHADE_LIGHTNESS = 0.7, 0.6
+"""Weight of lightness against colour, for edges and for contrast: folds change the first, prints both."""
 EDGE = 6.0
 """Weighted Lab difference per pixel that plain cloth and its folds stay below."""
 CALM = 5.0
 """Four fifths of a neighbourhood on the rim stay below this where it counts as plain cloth."""
-PATTERN = 1.6
+PATTERN = 1.2
 """The mean edge that an all-over pattern has in at least three quarters of the garment's cells."""
 CELL_PX = 16
+CALM_SHARE = 2.0
+"""Grain is taken from places with at most so many times the median edge: no seams, no folds."""
 CONTRAST = 10.0
 """Weighted Lab difference to the cloth around it that makes a print."""
+NEARBY_PX, SEAM = 11, 2.2
+"""Where cloths of two colours meet, places between them in colour count by so much less."""
 RIM_PX = 6
+LETTER, LETTERS = 0.004, 0.04
+"""Largest share of the garment for a piece to be a letter, and for all letters: more of them are cloth."""
+PICTURE_PX, PICTURE = 10, 0.06
+"""Gaps between the edges of a picture, and its least share of the garment."""
 CLOSE_PX, GROW_PX = 5, 3
 """Gaps in a print that are taken with it, and how far its soft edge reaches."""
 
@@ -47,17 +55,22 @@ class Found(NamedTuple):
     """True where an all-over pattern is part of the cloth."""
     remove: np.ndarray
     """[h,w] bool."""
+    calm: np.ndarray
+    """[h,w] bool, plain cloth whose grain stands for the rest."""
 
 
 def find_prints(cloth: Cloth) -> Found:
     """Prints and the neckline on the grid of `cloth`; of a patterned garment the neckline alone."""
     valid = (cloth.deep_px > 0) & ~cloth.neck
-    lab = lab_of(cloth.rgb) * [LIGHTNESS, 1, 1]
-    edges = _edges(lab)
+    lab = lab_of(cloth.rgb)
+    edges = _edges(lab * [LIGHTNESS, 1, 1])
     if _is_patterned(edges, valid):
-        return Found(True, cloth.neck)
-    unreached = valid & ~_reached(edges, valid, cloth.deep_px)
-    return Found(False, cloth.neck | _prints(lab, unreached, valid))
+        return Found(True, cloth.neck, valid)
+    reached = _reached(edges, valid, cloth.deep_px)
+    remove = cloth.neck | _prints(lab * [SHADE_LIGHTNESS, 1, 1], reached, valid)
+    calm = reached & ~remove
+    threshold = CALM_SHARE * np.median(edges[calm]) if calm.any() else 0.0
+    return Found(False, remove, calm & (ndimage.gaussian_filter(edges, 1.0) <= threshold))
 
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:
@@ -101,22 +114,65 @@ def _reached(edges: np.ndarray, valid: np.ndarray, deep_px: np.ndarray) -> np.nd
     return reconstruction(np.where(seeds, level, 1e3), level, method="erosion") <= EDGE
 
 
-def _prints(lab: np.ndarray, unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _prints(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """[h,w] bool: of the unreached places those that differ from the cloth around, and what they enclose."""
-    around = ndimage.binary_dilation(unreached, iterations=2)
-    smooth = harmonic(lab, valid & ~around, valid)
-    apart = unreached & (np.linalg.norm(lab - smooth, axis=-1) > CONTRAST)
-    label, count = ndimage.label(unreached, np.ones((3, 3)))
-    if not count:
-        return np.zeros_like(valid)
-    share = ndimage.mean(apart, label, np.arange(count + 1))
-    share[0] = 0
-    print_ = apart | (share > 0.25)[label]
-    print_ = ndimage.binary_opening(print_, iterations=1) | ndimage.binary_dilation(apart & print_, iterations=1)
-    disc = _disc(CLOSE_PX)
-    padded = np.pad(print_, CLOSE_PX)
-    closed = ndimage.binary_closing(padded, disc)[CLOSE_PX:-CLOSE_PX, CLOSE_PX:-CLOSE_PX]
-    return ndimage.binary_dilation(ndimage.binary_fill_holes(closed), _disc(GROW_PX)) & valid
+    unreached = valid & ~reached
+    apart = unreached & (_difference(lab, reached, valid) > CONTRAST)
+    found = ndimage.binary_dilation(apart) | _where_most(apart, unreached, 0.25) | _letters(lab, reached, valid)
+    found |= _pictures(unreached, valid)
+    if not found.any():
+        return found
+    closed = ndimage.binary_fill_holes(_closed(found, CLOSE_PX))
+    return ndimage.binary_dilation(closed, _disc(GROW_PX)) & valid
+
+
+def _where_most(marked: np.ndarray, pieces: np.ndarray, share: float) -> np.ndarray:
+    """[h,w] bool, the connected pieces of which more than a share is marked."""
+    label, count = ndimage.label(pieces, np.ones((3, 3)))
+    shares = np.zeros(count + 1)
+    if count:
+        shares[1:] = ndimage.mean(marked, label, np.arange(1, count + 1))
+    return (shares > share)[label]
+
+
+def _pictures(unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """[h,w] bool: large parts full of edges, though ways between the edges lead into them from the rim."""
+    label, count = ndimage.label(_closed(unreached, PICTURE_PX) & valid)
+    index = np.arange(1, count + 1)
+    area, share = np.zeros((2, count + 1))
+    if count:
+        area[1:], share[1:] = ndimage.sum(label > 0, label, index), ndimage.mean(unreached, label, index)
+    return ((area > PICTURE * valid.sum()) & (share > 0.3))[label]
+
+
+def _letters(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """[h,w] bool: small pieces unlike any larger cloth nearby, such as letters that touch the rim; none if many."""
+    large = ndimage.median_filter(harmonic(lab, reached, valid)[::4, ::4], (NEARBY_PX, NEARBY_PX, 1))
+    bounds = [f(large, (5, 5, 1)).repeat(4, 0).repeat(4, 1) for f in (ndimage.minimum_filter, ndimage.maximum_filter)]
+    low, high = (bound[: lab.shape[0], : lab.shape[1]] for bound in bounds)
+    differs = valid & (np.linalg.norm(np.maximum(np.maximum(low - lab, lab - high), 0), axis=-1) > CONTRAST)
+    label, _ = ndimage.label(differs)
+    letters = differs & (np.bincount(label.ravel())[label] < LETTER * valid.sum())
+    return letters if letters.sum() < LETTERS * valid.sum() else np.zeros_like(letters)
+
+
+def _closed(mask: np.ndarray, radius: int) -> np.ndarray:
+    """[h,w] bool, gaps up to twice the radius filled."""
+    padded = np.pad(mask, radius)
+    away = ndimage.distance_transform_edt(~padded) > radius if padded.any() else ~padded
+    return (ndimage.distance_transform_edt(~away) > radius)[radius:-radius, radius:-radius] if away.any() else mask
+
+
+def _difference(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """[h,w] how far each place lies outside the colours of the cloth reached nearby, so that a seam between two
+    cloths is none; far from all cloth, how far from the cloth's continuation."""
+    around = ndimage.binary_erosion(reached)
+    low = ndimage.minimum_filter(np.where(around[..., None], lab, np.inf), (NEARBY_PX, NEARBY_PX, 1))
+    high = ndimage.maximum_filter(np.where(around[..., None], lab, -np.inf), (NEARBY_PX, NEARBY_PX, 1))
+    known = np.isfinite(low).all(-1)
+    outside = np.linalg.norm(np.maximum(np.maximum(low - lab, lab - high), 0), axis=-1)
+    continued = np.linalg.norm(lab - harmonic(lab, around, valid), axis=-1)
+    return np.where(known, np.maximum(outside, continued / SEAM), continued)
 
 
 def _disc(radius: int) -> np.ndarray:

@@ -21,7 +21,7 @@ class Shift(NamedTuple):
 
 
 def best_shift(values: np.ndarray, hole: np.ndarray, clean: np.ndarray) -> Shift | None:
-    """The Shift whose [h,w,C] values agree best around the [h,w] hole, reading `clean` places only; None without one."""
+    """The Shift whose [h,w,C] values agree best around the [h,w] hole, from `clean` places only; None if none does."""
     ring = ndimage.binary_dilation(hole, iterations=RING_PX) & clean
     if not hole.any() or not ring.any():
         return None
