@@ -28,18 +28,22 @@ class Proportions(NamedTuple):
     """0 keeps the inflation's own taper towards shoulders and crotch, 1 takes the ratio everywhere."""
     flare: float
     """Added to the ratio from half the height down to the hem: skirts end rounder than a chest is."""
+    shoulder: float
+    """How much flatter, as a share, it is at the very top than at the underarm."""
 
 
 PROPORTIONS = {
-    "tee": Proportions(0.57, 0.88, 0.4, 0.0),
-    "longsleeve": Proportions(0.54, 0.88, 0.4, 0.0),
-    "top": Proportions(0.60, 0.80, 0.4, 0.0),
-    "dress": Proportions(0.52, 0.75, 0.5, 0.2),
-    "skirt": Proportions(0.58, 0.58, 0.3, 0.12),
-    "trousers": Proportions(0.63, 0.87, 0.0, 0.0),
+    "tee": Proportions(0.57, 0.88, 0.4, 0.0, 0.15),
+    "longsleeve": Proportions(0.54, 0.88, 0.4, 0.0, 0.15),
+    "top": Proportions(0.60, 0.80, 0.4, 0.0, 0.15),
+    "dress": Proportions(0.52, 0.75, 0.5, 0.2, 0.15),
+    "skirt": Proportions(0.58, 0.58, 0.3, 0.12, 0.0),
+    "trousers": Proportions(0.63, 0.87, 0.0, 0.0, 0.0),
 }
 FULLNESS_TORSO, FULLNESS_LIMB = 2.6, 2.1
 """Exponents of the super-ellipse that a section follows: 2 is an ellipse, more has fuller sides."""
+UNDERARM = 1.2
+"""How far below the top the underarm is, in half-breadths of the torso."""
 REACH = 0.08
 """How far along the cloth, in canonical units, a section's breadth is felt."""
 
@@ -56,11 +60,14 @@ def depths(
         return POISSON * height
     shape = PROPORTIONS[garment_class]
     weight = height**4 + 1e-14
-    breadth = diffused(xy, faces, cKDTree(xy[seam]).query(xy)[0], weight, REACH)
+    from_seam = cKDTree(xy[seam]).query(xy)[0]
+    breadth = diffused(xy, faces, from_seam, weight, REACH)
     ridge = np.maximum(diffused(xy, faces, height, weight, REACH), 1e-9)
     wide = _eased((breadth / np.quantile(breadth, 0.98) - 0.25) / 0.45)
     low = np.clip(2 * (xy[:, 1].max() - xy[:, 1]) / max(float(np.ptp(xy[:, 1])), 1e-9) - 1, 0, 1)
-    ratio = shape.limb + (shape.torso - shape.limb) * wide + shape.flare * low
+    yoke = UNDERARM * float(np.quantile(from_seam, 0.995))
+    up = np.clip(1 - (xy[:, 1].max() - xy[:, 1]) / max(yoke, 1e-9), 0, 1)
+    ratio = (shape.limb + (shape.torso - shape.limb) * wide + shape.flare * low) * (1 - shape.shoulder * up)
     return ratio * height * (breadth / ridge) ** shape.evenness * _fuller(height / ridge, wide)
 
 

@@ -15,10 +15,12 @@ STEPS = 72
 """Points along a curve."""
 SHAPES = (1.0, 1.5, 2.0, 3.0, 4.5)
 """From a V to a U: the curve drops by 1 − |2t − 1|^shape."""
-FAINT = 4.0
+FAINT = 2.4
 """Colour steps below this (CIE Lab units) are no edge."""
-CLEAR = 2.2
+CLEAR = 1.9
 """How much stronger than the median curve an edge must be: a pattern has edges everywhere."""
+ALONE = 5.0
+"""What it must be where most curves miss the garment, as between straps, and the median says nothing."""
 
 
 def front_neckline(rgb: np.ndarray, soft: np.ndarray, span: Span) -> np.ndarray | None:
@@ -40,7 +42,8 @@ def front_neckline(rgb: np.ndarray, soft: np.ndarray, span: Span) -> np.ndarray 
     steps = _scores(lab, soft, curves, width)
     scores = steps * _likely(drops / width, span.name)
     best = int(np.argmax(scores))
-    if scores[best] < max(FAINT, CLEAR * float(np.median(steps))):
+    usual = float(np.median(steps))
+    if scores[best] < (max(FAINT, CLEAR * usual) if usual > 0.3 else ALONE):
         return None
     found = _refined(lab, soft, curves[best], width)
     return np.concatenate([lip[:left], found, lip[right + 1 :]])
@@ -120,9 +123,39 @@ def _normals(curves: np.ndarray) -> np.ndarray:
 
 def _scores(lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, width: float) -> np.ndarray:
     """[C] how strong and how unbroken the colour step along each curve is."""
-    steps = np.sqrt(np.minimum(_steps(lab, soft, curves, _normals(curves), _reach(width)), 30))
-    parts = np.median(steps[:, STEPS // 9 : -STEPS // 9].reshape(len(curves), 8, -1), axis=2)
-    return (0.6 * parts.mean(1) + 0.4 * np.sort(parts, 1)[:, 1:3].mean(1)) ** 2
+    normals = _normals(curves)
+    edge = np.sqrt(np.minimum(_steps(lab, soft, curves, normals, _reach(width)), 30))
+    edge = np.median(_parts(edge), axis=2)
+    cloth = np.sqrt(np.minimum(_contrast(lab, soft, curves, normals, width), 30))
+    score = 0.5 * _steady(edge) + 0.5 * _steady(cloth)
+    return score**2
+
+
+def _parts(values: np.ndarray) -> np.ndarray:
+    """[C,8,...] values along the curves in eighths, the ends left out: labels and buttons fill one eighth, not all."""
+    middle = values[:, STEPS // 9 : -STEPS // 9]
+    return middle.reshape(len(values), 8, -1, *values.shape[2:])
+
+
+def _steady(parts: np.ndarray) -> np.ndarray:
+    """[C] mean over the eighths, held down by the weakest of them."""
+    mean, weak = parts.mean(1), np.sort(parts, 1)[:, 1:3].mean(1)
+    return (0.6 * mean + 0.4 * weak) * np.clip(weak / np.maximum(0.4 * mean, 1e-9), 0, 1)
+
+
+def _contrast(lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, normals: np.ndarray, width: float) -> np.ndarray:
+    """[C,8] colour difference between the bands above and below each eighth: stripes and checks average out."""
+    means, inside = [], []
+    for sign in (-1, 1):
+        points = [curves + sign * d * width * normals for d in (0.03, 0.06, 0.09, 0.12)]
+        weights = np.stack([_sample(soft[..., None], p)[..., 0] > 0.9 for p in points], -1).astype(float)
+        colours = np.stack([_sample(lab, p) for p in points], -2)
+        total = _parts(weights).sum((2, 3))
+        means.append(_parts(weights[..., None] * colours).sum((2, 3)) / np.maximum(total, 1e-9)[..., None])
+        inside.append(total > 0.3 * 4 * (STEPS - 2 * (STEPS // 9)) / 8)
+    difference = means[1] - means[0]
+    step = np.linalg.norm(difference, axis=-1) + 0.35 * np.clip(difference[..., 0], -20, 20)
+    return np.where(inside[0] & inside[1], np.maximum(step, 0), 0)
 
 
 def _reach(width: float) -> float:

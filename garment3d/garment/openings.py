@@ -196,7 +196,7 @@ def _upper_class(
         long = float(np.mean(reach)) > 0.65 * length
     else:
         ends, long = np.array([spans[1].b_px, spans[2].a_px]), False  # the underarms
-    if length > 2.4 * abs(ends[1, 0] - ends[0, 0]):
+    if length > 2.2 * abs(ends[1, 0] - ends[0, 0]):
         return "dress"
     return "longsleeve" if long else "tee" if right and left else "top"
 
