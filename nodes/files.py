@@ -63,7 +63,7 @@ def save_garment(
     from ..garment3d.garment.openings import openings
     from ..garment3d.images import replace_file
 
-    found = openings(mesh)
+    found = sorted(openings(mesh), key=lambda o: -o.anchor[1])
     kind = likely_class(mesh, {o.name for o in found}) if garment_class == "auto" else garment_class
     length_cm = length_cm or class_length_cm(kind)
     files = mesh_files(mesh, found, length_cm, formats, kind, place.stem(index))

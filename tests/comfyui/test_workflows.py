@@ -94,22 +94,43 @@ def test_orbit_workflow_saves_views_and_cameras(server, runs):
     assert min(shares) > 0.03 and max(shares) < 0.7
 
 
-def test_same_garment_as_the_command_line(server, runs, tmp_path):
+@pytest.fixture(scope="module")
+def line(server, tmp_path_factory):
+    """The folder that the command line makes of the same photo."""
+    folder = tmp_path_factory.mktemp("line")
     photo = ROOT / "workflows" / "inputs" / "tshirt.jpg"
-    command = [server.python, "-m", "garment3d", photo, "-o", tmp_path, "--format", "glb"]
+    command = [server.python, "-m", "garment3d", photo, "-o", folder, "--format", "glb"]
     ran = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
-    (model,) = [o["3d"][0] for o in runs["02_garment"].outputs.values() if "3d" in o]
-    paths = server.output(model), tmp_path / "tshirt" / "garment.glb"
-    nodes, line = (trimesh.load(p, force="mesh", process=False) for p in paths)
-    np.testing.assert_array_equal(nodes.faces, line.faces)
-    np.testing.assert_allclose(nodes.vertices, line.vertices, atol=1e-5)
-    np.testing.assert_allclose(nodes.visual.uv, line.visual.uv, atol=1e-5)
-    a, b = (np.asarray(m.visual.material.baseColorTexture.convert("RGB")).astype(int) for m in (nodes, line))
-    assert np.abs(a - b).max() <= 1
+    return folder / "tshirt"
+
+
+@pytest.mark.parametrize("name", ["02_garment", "03_orbit"])
+def test_same_garment_as_the_command_line(server, runs, line, name):
+    (model,) = [o["3d"][0] for o in runs[name].outputs.values() if "3d" in o]
+    paths = server.output(model), line / "garment.glb"
+    a, b = (trimesh.load(p, force="mesh", process=False) for p in paths)
+    np.testing.assert_array_equal(a.faces, b.faces)
+    np.testing.assert_allclose(a.vertices, b.vertices, atol=1e-5)
+    np.testing.assert_allclose(a.visual.uv, b.visual.uv, atol=1e-5)
+    atlases = (np.asarray(m.visual.material.baseColorTexture.convert("RGB")).astype(int) for m in (a, b))
+    assert np.abs(np.subtract(*atlases)).max() <= 1
     extras = [json.loads(_json_chunk(p))["nodes"][0]["extras"] for p in paths]
-    assert extras[0]["garment_class"] == extras[1]["garment_class"]
-    assert [o["name"] for o in extras[0]["openings"]] == [o["name"] for o in extras[1]["openings"]]
+    for ours, theirs in zip(extras[0].pop("openings"), extras[1].pop("openings"), strict=True):
+        assert ours["name"] == theirs["name"] and ours["anchor"] == pytest.approx(theirs["anchor"], abs=1e-5)
+    assert extras[0] == extras[1]
+
+
+def test_same_views_as_the_command_line(server, runs, line):
+    (model,) = [o["3d"][0] for o in runs["03_orbit"].outputs.values() if "3d" in o]
+    folder = server.output(model).with_name(server.output(model).stem + "views")
+    nodes, command = (json.loads((f / "cameras.json").read_text()) for f in (folder, line))
+    assert nodes["photo"] is None  # only the photo's own route knows its camera
+    np.testing.assert_allclose(nodes["frame_to_file"], command["frame_to_file"], atol=1e-6)
+    for ours, theirs in zip(nodes["views"], command["views"], strict=True):
+        np.testing.assert_allclose(ours["c2w"], theirs["c2w"], atol=1e-6)
+        pixels = [np.asarray(Image.open(p)).astype(int) for p in (folder / ours["file"], line / theirs["file"])]
+        assert (np.abs(np.subtract(*pixels)).max(-1) > 2).mean() < 0.001
 
 
 def _json_chunk(path):
