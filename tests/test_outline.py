@@ -147,3 +147,17 @@ def test_a_slit_of_a_pixel_is_closed() -> None:
     outer, _ = polygons(slit)
     length = np.linalg.norm(np.roll(outer, -1, 0) - outer, axis=1).sum()
     assert length == pytest.approx(4 * 159.6 * 1.2, rel=0.03)
+
+
+@pytest.mark.parametrize("hw", [(2000, 1500), (1300, 1803)])
+def test_a_large_photo_is_read_as_exactly_as_a_small_one(hw: tuple[int, int]) -> None:
+    centre, radius = (hw[1] / 2 + 3.3, hw[0] / 2 - 5.8), 0.45 * min(hw)
+    outer, holes = polygons(disc(radius, centre, hw))
+    assert not holes
+    assert np.abs(np.linalg.norm(outer - centre, axis=1) - radius).max() < 0.25
+    assert abs(shoelace(outer)) == pytest.approx(np.pi * radius**2, rel=0.001)
+
+
+def test_a_large_mask_that_fills_its_picture_ends_at_its_border() -> None:
+    outer, _ = polygons(np.ones((1801, 1202), np.float32))
+    np.testing.assert_allclose([outer.min(0), outer.max(0)], [[0, 0], [1202, 1801]], atol=1.01)
