@@ -23,7 +23,7 @@ MARGIN = 0.04
 """How far the field reaches beyond the mask's box, in canonical units."""
 FINER = 1.2
 """The photo is enlarged where the atlas has at least so many texels per pixel."""
-BLUR = 0.14
+BLUR = 0.11
 REACH = 0.08
 """Cloth is looked for at most this deep inside the edge."""
 
