@@ -127,6 +127,17 @@ def from_canvas(pixels: np.ndarray, box: CanvasBox, hw: tuple[int, int]) -> np.n
     return out
 
 
+def reduced(image: np.ndarray, factor: int) -> np.ndarray:
+    """[h,w] or [h,w,C] float32 means of factor×factor blocks; the last block of a row or column may be partly edge."""
+    if factor == 1:
+        return image.astype(np.float32)
+    rest = [(0, -side % factor) for side in image.shape[:2]]
+    padded = np.pad(image, [*rest, *[(0, 0)] * (image.ndim - 2)], mode="edge")
+    h, w = padded.shape[0] // factor, padded.shape[1] // factor
+    blocks = padded.reshape(h, factor, w, factor, *image.shape[2:])
+    return blocks.mean((1, 3), dtype=np.float32)
+
+
 def to_uint8(values: np.ndarray) -> np.ndarray:
     """The same shape as uint8, 0..1 becoming 0..255 rounded; values outside are clipped."""
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

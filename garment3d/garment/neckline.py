@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ..images import reduced
 from .openings import Span
 from .outline import loop_of
 
@@ -15,6 +16,8 @@ STEPS = 72
 """Points along a curve."""
 SHAPES = (1.0, 1.5, 2.0, 3.0, 4.5)
 """From a V to a U: the curve drops by 1 − |2t − 1|^shape."""
+WIDEST_PX = 400
+"""Wider openings are searched at a whole fraction of their size."""
 FAINT = 2.4
 """Colour steps below this (CIE Lab units) are no edge."""
 CLEAR = 1.9
@@ -32,17 +35,30 @@ def front_neckline(rgb: np.ndarray, soft: np.ndarray, span: Span) -> np.ndarray 
         span: the neck or waist on the outline.
     """
     lip = _lip(soft, span)
+    reach = float(np.ptp(lip[:, 0]))
+    factor = max(1, round(reach / WIDEST_PX))
+    low = np.maximum(lip.min(0) - 0.2 * reach, 0).astype(int)
+    high = (lip.max(0) + reach * np.array([0.2, 1.5])).astype(int) + 1
+    part = np.s_[low[1] : high[1], low[0] : high[0]]
+    if reach < 12:
+        return None
+    small = reduced(rgb[part], factor), reduced(soft[part], factor)
+    found = _search(*small, (lip - low) / factor, span.name)
+    return None if found is None else found * factor + low
+
+
+def _search(rgb: np.ndarray, soft: np.ndarray, lip: np.ndarray, name: str) -> np.ndarray | None:
+    """[K,2] the front edge in a cut-out of the photo around the lip [K,2], or None."""
     left, right = _shallow(lip)
     ends = lip[[left, right]]
     width = float(np.linalg.norm(ends[1] - ends[0]))
     if width < 12:
         return None
     lab = _lab(rgb, soft, width)
-    curves, drops = _family(ends, width, span.name)
+    curves, drops = _family(ends, width, name)
     steps = _scores(lab, soft, curves, width)
-    scores = steps * _likely(drops / width, span.name)
-    best = int(np.argmax(scores))
-    usual = float(np.median(steps))
+    scores = steps * _likely(drops / width, name)
+    best, usual = int(np.argmax(scores)), float(np.median(steps))
     if scores[best] < (max(FAINT, CLEAR * usual) if usual > 0.3 else ALONE):
         return None
     found = _refined(lab, soft, curves[best], width)
@@ -73,7 +89,7 @@ def _lab(rgb: np.ndarray, soft: np.ndarray, width: float) -> np.ndarray:
     """[H,W,3] Lab colours blurred inside the mask only, so that the background leaves no edge."""
     from skimage.color import rgb2lab
 
-    lab = np.asarray(rgb2lab(rgb), np.float32)
+    lab = np.asarray(rgb2lab(rgb / np.float32(255)), np.float32)
     weight = (soft >= 0.9).astype(np.float32)
     sigma = max(0.8, width / 150)
     total = np.maximum(gaussian_filter(weight, sigma), 1e-3)
