@@ -13,7 +13,6 @@ from torch.nn.functional import interpolate
 
 from .raster import Pieces
 
-
 SHARPER = 0.3
 """Levels finer than one texel per pixel: a trilinear lookup is a box and a tent together and blurs more than a pixel's
 own mean; with this a photo drawn through a texture twice or three times as fine loses about half as much."""
