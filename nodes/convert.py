@@ -19,7 +19,7 @@ from comfy_api.latest import Types
 from ..garment3d.camera import mask_box
 from ..garment3d.data import Photo, Views
 from ..garment3d.errors import GarmentError, MaskError, MeshError, PhotoError
-from ..garment3d.images import canvas, checked_mask
+from ..garment3d.images import MAX_SIDE_PX, MIN_SIDE_PX, canvas, checked_mask
 
 if TYPE_CHECKING:
     import trimesh
@@ -70,6 +70,9 @@ def photos(image: torch.Tensor) -> list[Photo]:
     """Photos [H,W,3] uint8, one per picture of an IMAGE [B,H,W,1|3|4]; a fourth channel becomes their alpha."""
     if image.ndim != 4 or image.shape[-1] not in (1, 3, 4) or not all(image.shape):
         raise PhotoError(f"The image has the shape {tuple(image.shape)}; an IMAGE is [batch, height, width, 3 or 4].")
+    if not all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in image.shape[1:3]):
+        size = f"{image.shape[2]} × {image.shape[1]} px"
+        raise PhotoError(f"The image is {size}; each side must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px: resize it first.")
     pixels = _bytes(image)
     if pixels.shape[-1] == 1:
         pixels = pixels.repeat(3, -1)

@@ -195,8 +195,10 @@ def test_what_can_go_wrong_is_one_sentence(server, tmp_path):
     (server.base / "output" / "blocked").write_text("a file where a folder should be")
     assert "blocked" in error_of(server, **ROUTE, save=(SAVE[0], SAVE[1] | {"filename_prefix": "blocked/x"}))
 
-    plain = {"photo": array(tmp_path / "plain.npy", np.full((1, 200, 200, 3), 0.8)), "mask": MASK}
     show = ("Probe_DumpTensor", {"tensor": ("mask", 0), "path": str(tmp_path / "x.npy")})
+    tiny = {"photo": array(tmp_path / "tiny.npy", np.ones((1, 1, 1, 3))), "mask": MASK}
+    assert "1 × 1 px" in error_of(server, **tiny, show=show)
+    plain = {"photo": array(tmp_path / "plain.npy", np.full((1, 200, 200, 3), 0.8)), "mask": MASK}
     assert "mask" in error_of(server, **plain, show=show)
 
 
