@@ -74,6 +74,12 @@ def main() -> None:
         rows.append(measure(name, rgb, read_mask(path, rgb.shape[:2]) >= 0.5, options.overlays))
     if rows:
         summary("photos", rows)
+    if options.truth:
+        from tests.truth import truth_set
+
+        truths = enumerate(truth_set(options.truth))
+        names = ((f"{i:02d}_{row.garment.garment_class}_{row.photo.background}", row.photo) for i, row in truths)
+        summary("truth", [measure(name, p.rgb, p.soft >= 0.5, options.overlays) for name, p in names])
 
 
 if __name__ == "__main__":

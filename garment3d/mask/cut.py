@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage, sparse
 
-CELL_PX = 16
-"""Flat areas are split into cells of this size, or paper and a flat white garment would be one region."""
+CELL = 1 / 48
+"""Flat areas are split into cells of this part of the longer side, or paper and flat white cloth would be one."""
 _SCALE = 100
 """Capacities are integers for scipy's solver."""
 
@@ -48,8 +48,11 @@ def regions(slope: np.ndarray, quiet: float) -> Regions:
 
     level = np.maximum(slope, quiet)
     lowest = ndimage.minimum_filter(level, 5) == level
-    lowest[::CELL_PX], lowest[:, ::CELL_PX] = False, False
     markers, _ = ndimage.label(lowest)
+    cell = max(6, round(CELL * max(slope.shape)))
+    rows, cols = np.nonzero(lowest)
+    pieces = (markers[rows, cols].astype(np.int64) * 4096 + rows // cell) * 4096 + cols // cell
+    markers[rows, cols] = np.unique(pieces, return_inverse=True)[1].ravel() + 1
     labels = watershed(level, markers).astype(np.int32) - 1
     return Regions(labels, np.bincount(labels.ravel()), *_borders(labels, slope))
 

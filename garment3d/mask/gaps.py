@@ -24,25 +24,29 @@ _STRAP = 0.015
 """Straps have less than this part of the photo's shorter side as half width."""
 
 
-def gaps_settled(binary: np.ndarray, paper: np.ndarray, pale: np.ndarray) -> np.ndarray:
+def gaps_settled(binary: np.ndarray, paper: np.ndarray) -> np.ndarray:
     """[H,W] bool with prints filled in and strap loops cut out.
 
     Args:
         binary: [H,W] bool, holes where the cut found background.
         paper: [H,W] bool, smooth pixels of the background's own colour, lit or slightly shaded.
-        pale: [H,W] bool, pixels near the background's colour, as a pale stripe is.
     """
-    whole = ndimage.binary_fill_holes(_ends_filled(binary, pale))
+    whole = ndimage.binary_fill_holes(binary)
     depth = ndimage.distance_transform_edt(whole)
     solid = whole & ~_through(whole & ~binary, paper, depth)
     return solid & ~_loops(solid, paper, depth)
 
 
-def _ends_filled(binary: np.ndarray, pale: np.ndarray) -> np.ndarray:
-    """With notches filled where pale stripes meet the outline; only a garment that has such stripes inside has them."""
+def stripes_closed(binary: np.ndarray, pale: np.ndarray) -> np.ndarray:
+    """[H,W] bool with pale stripes filled that are open at the outline; a garment with none inside stays as it is.
+
+    Args:
+        binary: [H,W] bool, perhaps in pieces between such stripes.
+        pale: [H,W] bool, pixels near the background's colour.
+    """
     depth = ndimage.distance_transform_edt(binary)
     deep = depth > 0.25 * depth.max()
-    if not 0.12 < pale[deep].mean() < 0.7:
+    if not deep.any() or not 0.12 < pale[deep].mean() < 0.7:
         return binary
     reach_px = _NOTCH * min(binary.shape)
     near = ndimage.distance_transform_edt(~binary) <= reach_px

@@ -17,7 +17,7 @@ from .clean import cleaned, filled, main_pieces
 from .cut import gradient, regions
 from .edge import soft_edge
 from .evidence import Evidence, gather, gather_colours
-from .gaps import gaps_settled
+from .gaps import gaps_settled, stripes_closed
 from .person import shows_person
 from .split import split
 from .trust import LEAST_CONFIDENCE, WAYS_OUT, confidence, refuse_nonsense
@@ -87,12 +87,13 @@ def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[n
     parts = regions(slope, quiet)
     evidence = _evidence(work, slope, quiet, plain)
     cut = split(parts, evidence, slope, quiet, work.outside)
-    binary = main_pieces(cut.binary & ~work.beyond)
+    binary = cut.binary & ~work.beyond
     if plain:
         pale = evidence.excess * work.background.noise.mean() < _PALE
-        binary = gaps_settled(binary, _paper(work, evidence, slope, quiet), pale)
+        binary = main_pieces(stripes_closed(binary, pale))
+        binary = gaps_settled(binary, _paper(work, evidence, slope, quiet))
     else:
-        binary = filled(binary)
+        binary = filled(main_pieces(binary))
     trust = confidence(parts, cut, binary, work.background.plain) if plain else 0.4
     _refuse(work, binary, slope, trust, inner is not None)
     return cleaned(soft_edge(rgb, binary)), trust

@@ -16,8 +16,8 @@ from .evidence import Evidence, learned, log_ratio, uniform
 UNIT_PX = 768
 """Lengths below are for a photo of this longest side and scale with it."""
 _ROUNDS = 3
-CUT_COST = 12.0
-"""Price of one pixel of outline where no edge is seen, in pixels of clear evidence."""
+CUT_COST = 8.0
+"""Price of one pixel of outline where no edge is seen, in pixels of clear evidence, at UNIT_PX."""
 FIXED = -1e6
 """Gain of a region that is background for certain."""
 _CUT_FLOOR = 0.02
@@ -32,6 +32,9 @@ _PENUMBRA = 2.5
 """Steepest change of lightness per pixel within a shadow."""
 _BRIDGES_PX = (4, 7, 12, 20)
 """Widths across which pieces of one garment are joined, narrow first: pale stripes look like gaps."""
+
+_DOUBT = 0.1
+"""What evidence for background between such pieces still counts, each time."""
 
 
 class Split(NamedTuple):
@@ -52,7 +55,7 @@ def split(parts: Regions, evidence: Evidence, slope: np.ndarray, quiet: float, o
         outside: [H,W] bool, background unless it looks like garment (the border ring).
     """
     unit = max(slope.shape) / UNIT_PX
-    cost = border_cost(parts, slope, quiet)
+    cost = border_cost(parts, slope, quiet) * unit
     garment, reached = uniform(evidence), np.zeros(len(parts.area_px), bool)
     fixed = reached
     result = Split(np.zeros(slope.shape, bool), cost, cost)
@@ -93,7 +96,7 @@ def _joined(parts: Regions, start: Split, fixed: np.ndarray, unit: float) -> Spl
         near = ndimage.distance_transform_edt(~binary) <= reach
         between = ndimage.distance_transform_edt(near) > reach
         doubted = (region_mean(parts, between) > 0.5) & (gain < 0) & ~fixed
-        gain = np.where(doubted, gain * 0.25, gain)
+        gain = np.where(doubted, gain * _DOUBT, gain)
     return Split(binary, gain, start.cost)
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ..errors import UnclearGarment
 from .cut import Regions, minimum_cut
-from .split import CUT_COST, FIXED, Split, region_mean
+from .split import CUT_COST, FIXED, UNIT_PX, Split, region_mean
 
 LEAST_AREA, MOST_AREA = 0.005, 0.95
 MOST_BORDER = 0.6
@@ -27,7 +27,8 @@ def confidence(parts: Regions, cut: Split, binary: np.ndarray, plain: float) -> 
         return 0.0
     inside = region_mean(parts, binary) > 0.5
     crossed = inside[parts.pairs[:, 0]] != inside[parts.pairs[:, 1]]
-    weak = cut.cost[crossed].sum() / max(1.0, CUT_COST * parts.length[crossed].sum())
+    price = CUT_COST * max(binary.shape) / UNIT_PX
+    weak = cut.cost[crossed].sum() / max(1.0, price * parts.length[crossed].sum())
     left_out = np.maximum(cut.gain[~inside], 0).sum() / area
     steady = min(_steadiness(parts, cut, shift) for shift in (-_NUDGE, _NUDGE))
     known = min(1.0, plain / 0.8) ** 1.5
