@@ -32,6 +32,7 @@ SHAPES = {
     "disc": [circle(0.5, 79)],
     "ring": [circle(0.5, 79), circle(0.2, 31)[::-1]],
     "two_holes": [circle(0.5, 79), circle(0.1, 16, (0.25, 0))[::-1], circle(0.12, 19, (-0.2, 0.1))[::-1]],
+    "arrow": [spaced(np.array([[0, -0.5], [0.12, 0.5], [0, 0.4], [-0.12, 0.5]]), SPACING)],
     **{name: [spaced(upright(name), SPACING)] for name in GARMENTS},
     "tee_with_hole": [spaced(upright("tee"), SPACING), HOLE],
 }
@@ -87,8 +88,9 @@ def test_a_strap_of_few_spacings_is_covered_whole(width: float) -> None:
     assert not len(missing_edges(faces, ring_edges([len(strap)])))
 
 
-def test_filling_points_keep_off_the_rim_and_off_each_other() -> None:
-    rings = SHAPES["two_holes"]
+@pytest.mark.parametrize("name", ["two_holes", "arrow", "trousers", "longsleeve_hanging"])
+def test_filling_points_keep_off_the_rim_and_off_each_other(name: str) -> None:
+    rings = SHAPES[name]
     inner = fill(rings, SPACING)
     assert inside(inner, rings).all()
     border = np.concatenate([spaced(ring, SPACING / 20) for ring in rings])
