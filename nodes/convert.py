@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
-from comfy_api.latest import Types
+from comfy_api.latest import Types, io
 
 from ..garment3d.camera import mask_box
 from ..garment3d.data import Photo, Views
@@ -58,6 +58,14 @@ def progress() -> Callable[[int, int], None]:
         bar.update_absolute(done, total)
 
     return report
+
+
+def show(node: type[io.ComfyNode], line: str) -> None:
+    """Writes a line on the node in the graph."""
+    from server import PromptServer
+
+    if node.hidden.unique_id and getattr(PromptServer, "instance", None):
+        PromptServer.instance.send_progress_text(line, node.hidden.unique_id)
 
 
 def device() -> torch.device:

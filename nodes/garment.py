@@ -53,6 +53,7 @@ class Shell(io.ComfyNode):
                     tooltip="What kind of garment the outline shows, for Save Garment to know its usual length.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -68,6 +69,7 @@ class Shell(io.ComfyNode):
         for photo, soft in convert.steps(pairs):
             outlines.append(Outline(class_of(soft, spans), spans) if spans else find_openings(soft))
             shells.append(garment_shell(soft, photo.rgb, outlines[-1].spans, triangles))
+        convert.show(cls, f"{outlines[0].garment_class}: {', '.join(s.name for s in outlines[0].spans)}")
         return io.NodeOutput(convert.mesh(shells), text.outline_text(outlines[0]), outlines[0].garment_class)
 
 

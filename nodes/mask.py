@@ -74,6 +74,7 @@ class QuickMask(io.ComfyNode):
                     tooltip="0 to 1, how clearly garment and background could be told apart; lowest of the batch.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -84,7 +85,9 @@ class QuickMask(io.ComfyNode):
         photos = convert.photos(image)
         jobs = list(zip(photos, convert.boxes(photos, rough_mask, (x0, y0, x1, y1)), strict=True))
         masks = [quick_mask(p.rgb, alpha=p.alpha, box=b) for p, b in convert.steps(jobs)]
-        return io.NodeOutput(convert.mask([m.soft for m in masks]), float(min(m.confidence for m in masks)))
+        confidence = round(float(min(m.confidence for m in masks)), 3)
+        convert.show(cls, f"confidence {confidence:.2f}" + (": look at the mask" if confidence < 0.5 else ""))
+        return io.NodeOutput(convert.mask([m.soft for m in masks]), confidence)
 
 
 class CutOut(io.ComfyNode):
