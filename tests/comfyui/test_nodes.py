@@ -203,11 +203,12 @@ def test_what_can_go_wrong_is_one_sentence(server, tmp_path):
 
 
 def test_cancel_stops_a_long_node(server):
+    made = {"photo": PHOTO, "mask": MASK, "shell": SHELL}
+    server.outputs(prompt(**made, ready=("Probe_Hashes", {"value": ("shell", 0)})))  # so that only the views are left
     views = ("Garment3D_RenderedViews", {"mesh": ("shell", 0), "step_deg": 1.0, "elevation_deg": 0.0, "size": 1024,
                                          "background": "#ffffff"})  # fmt: skip
-    graph = prompt(photo=PHOTO, mask=MASK, shell=SHELL, views=views, show=("PreviewImage", {"images": ("views", 1)}))
-    running = server.queue(graph)
-    time.sleep(3)
+    running = server.queue(prompt(**made, views=views, show=("PreviewImage", {"images": ("views", 1)})))
+    time.sleep(2)
     start = time.monotonic()
     server.post("/interrupt", {"prompt_id": running})
     run = server.wait(running, 20)
