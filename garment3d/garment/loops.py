@@ -74,7 +74,7 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
     top = max(central, key=lambda i: middles[i, 1], default=None)
     low = min(central, key=lambda i: middles[i, 1], default=None)
     lateral = [i for i in rest if i not in (top, low)]
-    if top is not None and (len(central) > 1 or legs or middles[top, 1] > bounds.mean(0)[1]):
+    if top is not None and low is not None and (len(central) > 1 or legs or middles[top, 1] > bounds.mean(0)[1]):
         names[top] = "waist" if legs or (not lateral and _wide(loops[top], loops[low], size)) else "neck"
     if (low is not None and low != top) or (low is not None and not names[low]):
         names[low] = "hem"
@@ -122,4 +122,5 @@ def openings(mesh: trimesh.Trimesh) -> tuple[Opening, ...]:
     vertices = np.asarray(mesh.vertices)
     loops = [vertices[loop] for loop in boundary_loops(mesh)]
     names = name_loops(loops, np.stack([vertices.min(0), vertices.max(0)]))
-    return tuple(Opening(n, tuple(float(v) for v in p.mean(0))) for n, p in zip(names, loops, strict=True))
+    anchors = [loop.mean(0).tolist() for loop in loops]
+    return tuple(Opening(name, (x, y, z)) for name, (x, y, z) in zip(names, anchors, strict=True))

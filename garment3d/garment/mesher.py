@@ -140,16 +140,17 @@ def split_inner_edges(faces: np.ndarray, shared: np.ndarray, count: int) -> tupl
     near = shared[faces].sum(1) >= 2
     out: list[list[int]] = []
     for face in faces[near].tolist():
-        out += _cut(face, [middle.get((min(a, b), max(a, b))) for a, b in zip(face, face[1:] + face[:1], strict=True)])
+        edges = zip(face, face[1:] + face[:1], strict=True)
+        out += _cut(face, [middle.get((min(a, b), max(a, b)), -1) for a, b in edges])
     return np.concatenate([faces[~near], np.array(out, int).reshape(-1, 3)]), split
 
 
-def _cut(face: list[int], middles: list[int | None]) -> list[list[int]]:
-    """Counter-clockwise triangles that replace a face whose edges 01, 12, 20 may have midpoints."""
-    hit = [i for i, m in enumerate(middles) if m is not None]
+def _cut(face: list[int], middles: list[int]) -> list[list[int]]:
+    """Counter-clockwise triangles that replace a face whose edges 01, 12, 20 have midpoints, or -1 for none."""
+    hit = [i for i, m in enumerate(middles) if m >= 0]
     if not hit:
         return [face]
-    k = hit[0] if len(hit) != 2 else next(i for i in range(3) if middles[i] is not None and middles[i - 1] is None)
+    k = hit[0] if len(hit) != 2 else next(i for i in range(3) if middles[i] >= 0 and middles[i - 1] < 0)
     a, b, c = (face[(k + i) % 3] for i in range(3))
     ab, bc, ca = (middles[(k + i) % 3] for i in range(3))
     if len(hit) == 1:

@@ -101,8 +101,8 @@ def _cut(outer: np.ndarray, camera: Camera, spans: tuple[Span, ...], neckline_px
     for (_, end, _), (a, b, name) in zip(arcs, arcs[1:] + arcs[:1], strict=True):
         seam = to_canonical(camera, _walk(outer, end, a))
         back = to_canonical(camera, _walk(outer, a, b))
-        cut = name in ("neck", "waist") and neckline_px is not None
-        front = _joined(back, to_canonical(camera, neckline_px)) if cut else back
+        cut = neckline_px if name in ("neck", "waist") else None
+        front = back if cut is None else _joined(back, to_canonical(camera, cut))
         pieces += [Piece(seam, seam, None), Piece(front, back, name)]
     return pieces
 

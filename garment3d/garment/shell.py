@@ -82,6 +82,7 @@ def _coarse(
 ) -> list[Sheet]:
     """Both sheets with triangles even in the photo; an outline that crosses itself is made simpler."""
     spacing = _first_spacing(soft, triangles)
+    ragged = RaggedOutline("The outline of the mask can't be meshed.")
     for blur_px, front in ((0.7, neckline), (0.7, None), (2.0, None), (4.0, None)):
         try:
             rings = pieces_of(soft, photo_camera(soft), outline.spans, front, blur_px)
@@ -102,12 +103,14 @@ def _first_spacing(soft: np.ndarray, triangles: int) -> float:
 
 def _evened(coarse: list[Sheet], triangles: int) -> tuple[Sheet, Sheet]:
     """Both sheets with new triangles of even size on the cloth; where unrolling leaves no room, less even ones."""
+    ragged = RaggedOutline("The outline of the mask can't be meshed.")
     for share in (1.0, 0.5, 0.0):
         flat = [unrolled(s.panel.xy, s.panel.faces, s.depth, s.panel.seam >= 0, share) for s in coarse]
         area = sum(signed_areas(place, s.panel.faces).sum() for place, s in zip(flat, coarse, strict=True))
         spacing = float(np.sqrt(4 / np.sqrt(3) * area / triangles))
         try:
-            even = panels(*(_moved(s.panel, place, spacing) for s, place in zip(coarse, flat, strict=True)), spacing)
+            rings = [_moved(s.panel, place, spacing) for s, place in zip(coarse, flat, strict=True)]
+            even = panels(rings[0], rings[1], spacing)
         except RaggedOutline as error:
             ragged = error
             continue

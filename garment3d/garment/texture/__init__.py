@@ -66,7 +66,8 @@ def texture_garment(
     """
     _check(mesh, rgb, soft, size)
     mesh = mesh if _usable_uv(mesh) else unwrap(mesh)
-    vertices, faces, uv = np.asarray(mesh.vertices, float), np.asarray(mesh.faces), np.asarray(mesh.visual.uv, float)
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+    uv = np.asarray(mesh.visual.uv, float)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
     texels_per_unit = size * _uv_per_unit(vertices, faces, uv)
     surface = Surface(vertices, faces, uv, texels_per_unit / size)
     scene = scene_of(surface, plate_of(rgb, soft, texels_per_unit), texels_per_unit)

@@ -75,8 +75,8 @@ def with_back_photo(
     # Seen from behind, x is mirrored.
     stretch = [-plate.half_extent[0] / scene.plate.half_extent[0], plate.half_extent[1] / scene.plate.half_extent[1]]
     turn = turn_of(plate, surface.vertices[:, :2] * stretch, surface.faces, surface.uv, surface.uv_per_unit)
-    rgb, fine = finer(plate.rgb, plate.camera, texels_per_unit)
-    return replace(scene, back_plate=replace(plate, rgb=rgb, camera=fine), back_turn=turn)
+    sharp, fine = finer(plate.rgb, plate.camera, texels_per_unit)
+    return replace(scene, back_plate=replace(plate, rgb=sharp, camera=fine), back_turn=turn)
 
 
 def paint(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -61,7 +61,7 @@ def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: 
     hw = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
     crop = Image.fromarray(rgb[y0:y1, x0:x1])
     if hw != (y1 - y0, x1 - x0):
-        crop = crop.resize(hw[::-1], Image.Resampling.LANCZOS)
+        crop = crop.resize((hw[1], hw[0]), Image.Resampling.LANCZOS)
     scaled = _moved(camera, x0, y0, hw[0] / (y1 - y0), hw)
     pixels = torch.from_numpy(np.asarray(crop, np.float32).transpose(2, 0, 1).copy())
     box = np.array(mask_box(soft)) / camera.focal_px
@@ -86,7 +86,7 @@ def finer(pixels: torch.Tensor, camera: Camera, texels_per_unit: float) -> tuple
         sharp = sharp + detail
     image = Image.fromarray(sharp[0].clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
     hw = (2 * camera.hw[0], 2 * camera.hw[1])
-    image = image.resize(hw[::-1], Image.Resampling.LANCZOS)
+    image = image.resize((hw[1], hw[0]), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.asarray(image, np.float32).transpose(2, 0, 1).copy()), _moved(camera, 0, 0, 2.0, hw)
 
 
