@@ -18,7 +18,7 @@ _SLOPE = np.array([0.1, 0.3, 0.8, 2])
 _SHAPE = (len(_LIGHTNESS) + 1, len(_CHROMA) + 1, len(_SLOPE) + 1)
 _LEVELS = 8
 """Bins per Lab channel where the background is not one surface and only colours can be compared."""
-_RINGING = 0.03
+RINGING = 0.03
 """JPEG ringing and bleeding, as a part of the contrast within one block."""
 _BLOCK_PX = 17
 """Two JPEG blocks and a pixel: chroma is stored at half size."""
@@ -46,7 +46,7 @@ def gather(lab: np.ndarray, slope: np.ndarray, quiet: float, fit: Background, ou
     residual = lab - fit.surface
     excess = np.abs(residual / fit.noise).max(-1)
     contrast = ndimage.maximum_filter(np.abs(residual).max(-1), _BLOCK_PX)
-    ringing = _RINGING * contrast / float(fit.noise.mean())
+    ringing = RINGING * contrast / float(fit.noise.mean())
     relative = residual / fit.noise * NOISE_FLOOR
     lightness, chroma = relative[..., 0], np.hypot(relative[..., 1], relative[..., 2])
     rough = slope / quiet * NOISE_FLOOR

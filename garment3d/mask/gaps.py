@@ -24,17 +24,18 @@ _STRAP = 0.015
 """Straps have less than this part of the photo's shorter side as half width."""
 
 
-def gaps_settled(binary: np.ndarray, paper: np.ndarray) -> np.ndarray:
+def gaps_settled(binary: np.ndarray, paper: np.ndarray, tinted: np.ndarray) -> np.ndarray:
     """[H,W] bool with prints filled in and strap loops cut out.
 
     Args:
         binary: [H,W] bool, holes where the cut found background.
         paper: [H,W] bool, smooth pixels of the background's own colour, lit or slightly shaded.
+        tinted: [H,W] bool, the same and what compression may have made of it in a narrow gap.
     """
     whole = ndimage.binary_fill_holes(binary)
     depth = ndimage.distance_transform_edt(whole)
     solid = whole & ~_through(whole & ~binary, paper, depth)
-    return solid & ~_loops(solid, paper, depth)
+    return solid & ~_loops(solid, tinted, depth)
 
 
 def stripes_closed(binary: np.ndarray, pale: np.ndarray) -> np.ndarray:
@@ -101,6 +102,6 @@ def _held_by_straps(cloth: np.ndarray, loop: np.ndarray, depth: np.ndarray, stra
     """Whether the cloth all around the loop is a strap: thin, with the open background on its other side."""
     half_width = ndimage.maximum_filter(ndimage.distance_transform_edt(cloth), round(2 * strap_px) | 1)
     rim = ndimage.binary_dilation(loop, iterations=2) & ~loop
-    if not rim.any() or not (depth[rim] >= 1).all():
+    if not rim.any() or depth[rim].min() < 1 or (depth[rim] < 3 * strap_px).mean() < 0.6:
         return False
     return bool((half_width[rim] < strap_px).mean() > 0.6)

@@ -16,7 +16,7 @@ from .background import Background, border_ring, fit_background
 from .clean import cleaned, filled, main_pieces
 from .cut import gradient, regions
 from .edge import soft_edge
-from .evidence import Evidence, gather, gather_colours
+from .evidence import RINGING, Evidence, gather, gather_colours
 from .gaps import gaps_settled, stripes_closed
 from .person import shows_person
 from .split import split
@@ -32,6 +32,8 @@ _PALE = 5.0
 """Most Lab difference from the background of a stripe that may be mistaken for it."""
 _GAP_SHADE = 14.0
 """Most lightness that background seen through a gap loses to the garment's shadow."""
+_TINT = 0.3
+"""Part of the garment's colour that compression spreads over a narrow gap."""
 _GAP_SLOPE = 3.0
 """Most change of colour per pixel in it."""
 LEAST_PLAIN = 0.5
@@ -91,7 +93,7 @@ def _masked(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> tuple[n
     if plain:
         pale = evidence.excess * work.background.noise.mean() < _PALE
         binary = main_pieces(stripes_closed(binary, pale))
-        binary = gaps_settled(binary, _paper(work, evidence, slope, quiet))
+        binary = gaps_settled(binary, *_paper(work, evidence, slope, quiet, binary))
     else:
         binary = filled(main_pieces(binary))
     trust = confidence(parts, cut, binary, work.background.plain) if plain else 0.4
@@ -122,10 +124,15 @@ def _evidence(work: _Work, slope: np.ndarray, quiet: float, plain: bool) -> Evid
     return gather(work.lab, slope, quiet, work.background, near if near.any() else work.outside)
 
 
-def _paper(work: _Work, evidence: Evidence, slope: np.ndarray, quiet: float) -> np.ndarray:
-    """[h,w] bool, smooth pixels of the background's colour, lit or in the garment's shadow."""
+def _paper(
+    work: _Work, evidence: Evidence, slope: np.ndarray, quiet: float, binary: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Twice [h,w] bool, smooth pixels of the background's colour, lit or shaded; then also tinted by the garment."""
     darker = work.background.surface[..., 0] - work.lab[..., 0]
-    return evidence.shade & (darker < _GAP_SHADE) & (slope < _GAP_SLOPE + quiet)
+    paper = evidence.shade & (darker < _GAP_SHADE) & (slope < _GAP_SLOPE + quiet)
+    tinted = evidence.excess < _TINT / RINGING * evidence.ringing
+    deep = ndimage.binary_erosion(binary, iterations=6)
+    return paper, paper | tinted if deep.any() and tinted[deep].mean() < 0.02 else paper
 
 
 def _prepared(rgb: np.ndarray, inner: tuple[int, int, int, int] | None) -> _Work:

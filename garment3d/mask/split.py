@@ -57,18 +57,19 @@ def split(parts: Regions, evidence: Evidence, slope: np.ndarray, quiet: float, o
     unit = max(slope.shape) / UNIT_PX
     cost = border_cost(parts, slope, quiet) * unit
     garment, reached = uniform(evidence), np.zeros(len(parts.area_px), bool)
-    fixed = reached
+    fixed, weight = reached, 1.0
     result = Split(np.zeros(slope.shape, bool), cost, cost)
     for i in range(_ROUNDS):
         gain = region_mean(parts, log_ratio(evidence, garment)) * parts.area_px
         if i == 0:
             fixed = (region_mean(parts, outside) > 0.3) & (gain < 0)
-        gain[reached & (gain > 0)] *= _SHADOW_WEIGHT
+        gain[reached & (gain > 0)] *= weight
         gain[fixed] = FIXED
         result = _joined(parts, Split(result.binary, gain, cost), fixed, unit)
         depth = ndimage.distance_transform_edt(result.binary)
         if i == 0:
             reached = _shadow_reached(parts, evidence, result.binary, _rim(evidence, depth, unit), fixed, quiet)
+            weight = _shadow_weight(evidence, depth, reached[parts.labels], unit)
         garment = learned(evidence, _typical(evidence, depth, reached[parts.labels], unit))
     return result
 
@@ -114,6 +115,14 @@ def _rim(evidence: Evidence, depth: np.ndarray, unit: float) -> np.ndarray:
     inside = ~rim
     alike = np.count_nonzero(evidence.shade & inside) > 0.1 * np.count_nonzero(inside)
     return rim if alike else np.ones_like(rim)
+
+
+def _shadow_weight(evidence: Evidence, depth: np.ndarray, reached: np.ndarray, unit: float) -> float:
+    """What shadow-like pixels count for the garment: nothing where the cloth at its outline never looks like that."""
+    rim = (depth > 0) & (depth < _SHADOW_PX * unit)
+    cloth = rim & ~reached
+    colourful = np.count_nonzero(cloth & evidence.shade) < 0.05 * np.count_nonzero(cloth)
+    return 0.0 if colourful and cloth.sum() > 0.5 * rim.sum() else _SHADOW_WEIGHT
 
 
 def _shadow_reached(
