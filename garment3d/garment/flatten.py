@@ -14,6 +14,10 @@ from scipy.sparse.linalg import SuperLU, splu
 
 SETTLED = 3e-5
 """Iterations stop when the triangles' rotations change by less than this on average (radians)."""
+ROOM, ROOM_RINGS, ROOM_STEPS = (0.7, 1.4), 4, 15
+"""How far triangles may be scaled around turned ones, how many rings of them, and how often that is tried."""
+FEW = 2e-3
+"""A share of turned triangles below this does not move the whole sheet away from its lengths."""
 FLAT_HEIGHT = 1e-3
 """Triangles lower than this share of their base are treated as this high, so that no weight is infinite."""
 
@@ -39,9 +43,11 @@ def flatten(
             mirrored in x where the sheet faces −Z, so that the result is counter-clockwise.
         iterations: At most this many local/global steps.
 
-    A triangle that the result would turn over is relaxed; where that fails the sheet moves towards `initial_uv`.
+    Triangles that the result would turn over are relaxed; where that fails for many the sheet moves towards
+    `initial_uv`, and where it fails for a few (an armpit drawn to a point) they stay turned.
 
-    Source: Liu, Zhang, Xu, Gotsman, Gortler, "A Local/Global Approach to Mesh Parameterization", SGP 2008.
+    Source: Liu, Zhang, Xu, Gotsman, Gortler, "A Local/Global Approach to Mesh Parameterization", SGP 2008; its hybrid
+    of rigid and similar triangles where the rigid ones alone would turn over.
     """
     points, faces = np.asarray(vertices, float), np.asarray(faces)
     start = _planar(points, faces) if initial_uv is None else np.asarray(initial_uv, float)
@@ -89,14 +95,39 @@ def _as_rigid_as_possible(points: np.ndarray, faces: np.ndarray, initial: np.nda
     system = _assemble(points, faces)
     flat, turn = initial, _unit(system.gather @ initial)
     for _ in range(iterations):
-        right = system.spread @ turn
-        solved = system.laplacian.solve(np.stack([np.real(right), np.imag(right)], 1))
-        flat = solved[:, 0] + 1j * solved[:, 1]
+        flat = _solved(system, turn)
         last, turn = turn, _unit(system.gather @ flat)
         if np.abs(turn - last).mean() < SETTLED:
             break
+    flat = _with_room(system, flat, points, faces)
     flat = _ears_out(_placed(flat, initial, system.component), points, faces)
     return _without_flips(flat, initial, faces)
+
+
+def _solved(system: _System, local: np.ndarray) -> np.ndarray:
+    """[N] complex positions that fit the triangles turned (and scaled) by [F] complex numbers best."""
+    right = system.spread @ local
+    solved = system.laplacian.solve(np.stack([np.real(right), np.imag(right)], 1))
+    return solved[:, 0] + 1j * solved[:, 1]
+
+
+def _with_room(system: _System, flat: np.ndarray, points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """`flat` where triangles near turned ones may shrink and grow: an armpit has no place to lie flat at full size."""
+    b, c = _charts(points, faces)[:, 1:].T
+    unscaled = 2 * np.imag(b.conj() * c)
+    free = np.zeros(len(faces), bool)
+    for _ in range(ROOM_STEPS):
+        turned = _flipped(flat, faces)
+        if not turned.any():
+            break
+        near = np.zeros(len(flat), bool)
+        near[faces[turned]] = True
+        for _ in range(ROOM_RINGS):
+            near[faces[near[faces].any(1)]] = True
+        free |= near[faces].any(1)
+        fit = system.gather @ flat
+        flat = _solved(system, _unit(fit) * np.where(free, np.clip(np.abs(fit) / unscaled, *ROOM), 1.0))
+    return flat
 
 
 def _assemble(points: np.ndarray, faces: np.ndarray) -> _System:
@@ -183,10 +214,11 @@ def _ears_out(flat: np.ndarray, points: np.ndarray, faces: np.ndarray) -> np.nda
 
 
 def _without_flips(flat: np.ndarray, initial: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """`flat` with turned triangles relaxed, else the closest blend with `initial` that has the fewest of them."""
-    best, fewest = flat, int(_flipped(flat, faces).sum())
-    for blend in (0.0, 0.25, 0.5, 0.75, 0.9, 1.0):
-        if not fewest:
+    """`flat` with turned triangles relaxed; where many stay, its closest blend with `initial` that has the fewest."""
+    best = _relaxed(flat, faces)
+    fewest = int(_flipped(best, faces).sum())
+    for blend in (0.25, 0.5, 0.75, 0.9, 1.0):
+        if fewest <= FEW * len(faces):
             break
         tried = _relaxed(flat + blend * (initial - flat), faces)
         turned = int(_flipped(tried, faces).sum())
@@ -195,21 +227,24 @@ def _without_flips(flat: np.ndarray, initial: np.ndarray, faces: np.ndarray) -> 
     return best
 
 
-def _relaxed(flat: np.ndarray, faces: np.ndarray, rings: int = 4) -> np.ndarray:
-    """Vertices around turned triangles moved to the mean of their neighbours, in ever larger rings."""
+def _relaxed(flat: np.ndarray, faces: np.ndarray, rings: int = 5) -> np.ndarray:
+    """Vertices around turned triangles moved to the mean of their neighbours, in ever larger rings while that helps."""
     near = _neighbours(faces, len(flat))
     mean = sparse.diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
+    best, fewest = flat, int(_flipped(flat, faces).sum())
     for ring in range(rings):
         turned = _flipped(flat, faces)
-        if not turned.any():
+        if turned.sum() < fewest:
+            best, fewest = flat, int(turned.sum())
+        if not fewest:
             break
         moving = np.zeros(len(flat), bool)
         moving[faces[turned]] = True
         for _ in range(ring):
             moving |= (near.T @ moving) > 0
-        for _ in range(10 + 10 * ring):
+        for _ in range(5 + 5 * ring):
             flat = np.where(moving, mean @ flat, flat)
-    return flat
+    return best
 
 
 def _neighbours(faces: np.ndarray, count: int) -> Any:

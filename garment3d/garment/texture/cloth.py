@@ -78,7 +78,9 @@ def _plain(pixels: np.ndarray, cloth: Cloth, found: Found, clean: np.ndarray, ca
     garment = cloth.deep_px > 0
     scale = camera.focal_px * cloth.rgb.shape[0] / camera.hw[0]
     smooth = blurred(cloth.rgb, clean, SHADE_BLUR * scale)
-    shade = _enlarged(harmonic(smooth, clean, garment), camera.hw)
+    rows, cols = ndimage.distance_transform_edt(~garment, return_distances=False, return_indices=True)
+    # Beyond the rim the nearest cloth: nothing else may blend into it when it is enlarged.
+    shade = _enlarged(harmonic(smooth, clean, garment)[rows, cols], camera.hw)
     full_clean = _enlarged(clean[..., None].astype(np.float32), camera.hw)[..., 0] > 0.99
     rows, cols = np.nonzero(_enlarged(found.remove[..., None].astype(np.float32), camera.hw)[..., 0] > 0)
     box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))

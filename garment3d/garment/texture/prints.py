@@ -123,7 +123,9 @@ def _prints(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarr
     if not found.any():
         return found
     closed = ndimage.binary_fill_holes(_closed(found, CLOSE_PX))
-    return ndimage.binary_dilation(closed, _disc(GROW_PX)) & valid
+    grown = ndimage.binary_dilation(closed & valid, _disc(GROW_PX))
+    # What touches the rim is taken beyond it, where cloth may be read too.
+    return grown & valid | ndimage.binary_dilation(grown, iterations=GROW_PX) & ~valid
 
 
 def _where_most(marked: np.ndarray, pieces: np.ndarray, share: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from .panels import FRONT, Surface, front_and_back, pieces
 GUTTER = 8 / 2048
 """Space around each island as a share of the atlas."""
 OVERLAP_HW = (512, 512)
-MOST_OVERLAP = 2e-3
+MOST_OVERLAP = 5e-3
 """Share of an island's area that may be covered twice before it is relaxed."""
 DENSITY_BAND = 3.0
 FEW_FACES, MOST_ISLANDS = 50, 24
