@@ -6,6 +6,7 @@ The only file that knows ComfyUI's conventions: floats in 0..1, batches first, u
 from __future__ import annotations
 
 import functools
+import json
 import string
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -66,6 +67,16 @@ def show(node: type[io.ComfyNode], line: str) -> None:
 
     if node.hidden.unique_id and getattr(PromptServer, "instance", None):
         PromptServer.instance.send_progress_text(line, node.hidden.unique_id)
+
+
+def metadata(node: type[io.ComfyNode]) -> dict[str, str]:
+    """Prompt and workflow as ComfyUI writes them into its files; empty where it was started without."""
+    from comfy.cli_args import args
+
+    if args.disable_metadata:
+        return {}
+    kept = {"prompt": node.hidden.prompt, **(node.hidden.extra_pnginfo or {})}
+    return {name: json.dumps(value) for name, value in kept.items() if value is not None}
 
 
 def device() -> torch.device:

@@ -49,6 +49,7 @@ class SaveGarment(io.ComfyNode):
             outputs=[
                 io.File3DGLB.Output("model", tooltip="The saved GLB, for Preview 3D and other nodes that take files.")
             ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
         )
 
@@ -58,9 +59,10 @@ class SaveGarment(io.ComfyNode):
         cls, mesh, filename_prefix, garment_class, length_cm, obj=False, ply=False, stl=False, views=None
     ) -> io.NodeOutput:
         formats = ("glb", *(name for name, wanted in (("obj", obj), ("ply", ply), ("stl", stl)) if wanted))
+        wanted = files.Wanted(formats, garment_class, length_cm, convert.metadata(cls))
         place = files.save_place(filename_prefix)
         saved = [
-            files.save_garment(shell, place, i, formats, garment_class, length_cm)
+            files.save_garment(shell, place, i, wanted)
             for i, shell in convert.steps(list(enumerate(convert.trimeshes(mesh))))
         ]
         if views is not None:

@@ -5,8 +5,9 @@ ComfyUI numbers files by their prefix, so every file of one garment starts with 
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,21 +56,43 @@ def save_place(filename_prefix: str) -> SavePlace:
     return SavePlace(Path(folder), subfolder, prefix, counter)
 
 
-def save_garment(
-    mesh: trimesh.Trimesh, place: SavePlace, index: int, formats: Sequence[str], garment_class: str, length_cm: float
-) -> Saved:
-    """Writes one garment in all formats; a length of 0 becomes the usual one of its class, `auto` its likely class."""
+class Wanted(NamedTuple):
+    """What a person asked for."""
+
+    formats: Sequence[str]
+    garment_class: str
+    """One of the classes, or auto for the likely one."""
+    length_cm: float
+    """0 for the usual one of the class."""
+    metadata: Mapping[str, str]
+    """What ComfyUI writes into its files, so that one dropped onto the canvas brings its workflow back."""
+
+
+def save_garment(mesh: trimesh.Trimesh, place: SavePlace, index: int, wanted: Wanted) -> Saved:
+    """Writes one garment in all formats; a SaveError leaves what was there."""
     from ..garment3d.export.mesh import class_length_cm, mesh_files, placement
     from ..garment3d.garment.openings import openings
     from ..garment3d.images import replace_file
 
     found = sorted(openings(mesh), key=lambda o: -o.anchor[1])
-    kind = likely_class(mesh, {o.name for o in found}) if garment_class == "auto" else garment_class
-    length_cm = length_cm or class_length_cm(kind)
-    files = mesh_files(mesh, found, length_cm, formats, kind, place.stem(index))
+    kind = likely_class(mesh, {o.name for o in found}) if wanted.garment_class == "auto" else wanted.garment_class
+    length_cm = wanted.length_cm or class_length_cm(kind)
+    files = mesh_files(mesh, found, length_cm, wanted.formats, kind, place.stem(index))
     for file in files:
-        replace_file(place.folder / file.name, file.data)
+        data = with_metadata(file.data, wanted.metadata) if file.name.endswith(".glb") else file.data
+        replace_file(place.folder / file.name, data)
     return Saved(files[0].name, placement(np.asarray(mesh.vertices), length_cm).matrix())
+
+
+def with_metadata(glb: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The same GLB file with `metadata` in asset.extras, where ComfyUI's own Save 3D Model keeps it."""
+    end = 20 + int.from_bytes(glb[12:16], "little")
+    tree = json.loads(glb[20:end])
+    tree["asset"]["extras"] = dict(metadata)
+    text = json.dumps(tree, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    body = len(text).to_bytes(4, "little") + b"JSON" + text + glb[end:]
+    return glb[:8] + (12 + len(body)).to_bytes(4, "little") + body
 
 
 def save_views(views: Views, place: SavePlace, to_file: np.ndarray) -> None:

@@ -104,8 +104,11 @@ def prompt(**nodes: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     return {name: {"class_type": kind, "inputs": linked[name]} for name, (kind, _) in nodes.items()}
 
 
-def to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str, Any]:
-    """What the front end's "Export (API)" makes of a workflow without subgraphs, reroutes or bypassed nodes."""
+def to_api(workflow: dict[str, Any], object_info: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the front end's "Export (API)" makes of a workflow without subgraphs, reroutes or bypassed nodes.
+
+    Titles come from a running ComfyUI's object_info; without it they are left out.
+    """
     links = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
     api = {}
     for node in workflow["nodes"]:
@@ -113,6 +116,8 @@ def to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str, A
             continue
         inputs = dict(node.get("widgets_values_named", {}))
         inputs |= {i["name"]: links[i["link"]] for i in node["inputs"] if i["link"] is not None}
-        title = node.get("title") or object_info[node["type"]]["display_name"]
-        api[str(node["id"])] = {"inputs": inputs, "class_type": node["type"], "_meta": {"title": title}}
+        api[str(node["id"])] = {"inputs": inputs, "class_type": node["type"]}
+        if object_info is not None:
+            title = node.get("title") or object_info[node["type"]]["display_name"]
+            api[str(node["id"])]["_meta"] = {"title": title}
     return api

@@ -60,6 +60,12 @@ def test_layout_reads_left_to_right(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_api_twin_is_the_same_graph(name):
+    graph, twin = to_api(read(name)), read(name, "api")
+    assert graph == {i: {k: v for k, v in node.items() if k != "_meta"} for i, node in twin.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_api_twin_is_the_conversion(server, name):
     workflow = read(name)
     assert read(name, "api") == to_api(workflow, server.get("/object_info"))
@@ -80,6 +86,8 @@ def test_mask_workflow_shows_the_garment_alone(server, runs):
 def test_garment_workflow_shows_in_the_assets_panel(server, runs):
     models = [o["3d"][0] for o in runs["02_garment"].outputs.values() if "3d" in o]
     assert [m["type"] for m in models] == ["output"] and server.output(models[0]).suffix == ".glb"
+    tree = json.loads(_json_chunk(server.output(models[0])))
+    assert json.loads(tree["asset"]["extras"]["prompt"]) == read("02_garment", "api")
     job = server.get("/api/jobs")["jobs"][0]
     assert job["outputs_count"] > 0
 
