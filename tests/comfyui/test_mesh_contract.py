@@ -6,7 +6,7 @@ import trimesh
 from PIL import Image
 
 from tests.comfyui.harness import prompt
-from tests.comfyui.test_nodes import ROUTE, TEXTURE, dumped
+from tests.comfyui.test_nodes import ROUTE, SAVE, TEXTURE, dumped
 
 DECIMATE = {"target_face_count": 800, "placement_mode": "midpoint"}
 UNWRAP = {"segmenter": "pec", "resolution": 256, "padding": 1, "weld_distance": 0.0}
@@ -128,6 +128,10 @@ def test_a_padded_batch_comes_and_goes(server, tmp_path, made):
     counts = arrays["face_counts"]
     assert counts[0] == counts[1] + 1 == made["faces"].shape[1]
     np.testing.assert_allclose(arrays["vertices"][0, : made["vertices"].shape[1]], made["vertices"][0], atol=1e-6)
+    saved = server.outputs(prompt(**graph, save=(SAVE[0], SAVE[1] | {"filename_prefix": "t/pair"})))["save"]["3d"]
+    assert [item["filename"] for item in saved] == ["pair_00001_.glb", "pair_00002_.glb"]
+    sizes = [len(trimesh.load(server.output(item), force="mesh", process=False).faces) for item in saved]
+    assert sizes == counts.tolist()
 
 
 def test_vertex_colours_and_bare_meshes_are_drawn(server, tmp_path):
