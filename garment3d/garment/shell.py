@@ -90,6 +90,9 @@ def _coarse(
         except RaggedOutline as error:
             ragged = error
             continue
+        pair = [
+            _with_split_edges(p)[0] for p in pair
+        ]  # no triangle has its three corners on the seam, where all depth is zero
         return [Sheet(p, depths(p.xy, p.faces, p.seam >= 0, outline.garment_class, model)) for p in pair]
     raise ragged
 
@@ -156,24 +159,30 @@ def _spread(xy: np.ndarray, place: np.ndarray, spacing: float) -> tuple[np.ndarr
 
 def _back_to_photo(panel: Panel, sheet: Sheet, place: np.ndarray) -> Sheet:
     """`panel`, triangulated on the unrolled sheet, at its photo positions and depths."""
-    faces, split = split_inner_edges(panel.faces, panel.seam >= 0, len(panel.xy))
-    xy = np.concatenate([panel.xy, panel.xy[split].mean(1)])
-    places = np.concatenate([panel.place, panel.place[split].mean(1)])
-    seam = np.concatenate([panel.seam, np.full(len(split), -1)])
-    own = seam < 0
-    triangle, weights = _located(places[own], place[sheet.panel.faces])
+    panel, split = _with_split_edges(panel)
+    xy = panel.xy.copy()
+    own = panel.seam < 0
+    triangle, weights = _located(panel.place[own], place[sheet.panel.faces])
     corners = sheet.panel.faces[triangle]
     depth = np.zeros(len(xy))
     depth[own] = (weights * sheet.depth[corners]).sum(1)
     # Between two seam vertices the sheets must part, however little: a strap is a tube, not a fin.
     across = np.linalg.norm(panel.xy[split[:, 0]] - panel.xy[split[:, 1]], axis=1)
-    depth[len(panel.xy) :] = np.maximum(depth[len(panel.xy) :], 0.25 * across)
+    middles = slice(len(xy) - len(split), len(xy))
+    depth[middles] = np.maximum(depth[middles], 0.25 * across)
     loose = weights * (sheet.depth[corners] > 0)
     share = loose.sum(1, keepdims=True)
     # Depth grows with the root of the distance from the seam: even steps up the cloth are squared steps in the photo.
     weights = np.where(share < 1 - 1e-9, loose * share + (weights - loose) * (1 + share), weights)
     xy[own] = (weights[..., None] * sheet.panel.xy[corners]).sum(1)
-    return Sheet(Panel(xy, places, faces, seam), depth)
+    return Sheet(panel._replace(xy=xy), depth)
+
+
+def _with_split_edges(panel: Panel) -> tuple[Panel, np.ndarray]:
+    """The panel with a vertex, last in order, in the middle of each inner edge between seam vertices; those edges."""
+    faces, split = split_inner_edges(panel.faces, panel.seam >= 0, len(panel.xy))
+    xy, place = (np.concatenate([points, points[split].mean(1)]) for points in (panel.xy, panel.place))
+    return Panel(xy, place, faces, np.concatenate([panel.seam, np.full(len(split), -1)])), split
 
 
 def _located(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
