@@ -22,6 +22,8 @@ FAINT = 2.4
 """Colour steps below this (CIE Lab units) are no edge."""
 CLEAR = 1.9
 """How much stronger than the median curve an edge must be: a pattern has edges everywhere."""
+PATTERNED = 5.0
+"""Cloth whose median curve steps this much is patterned; its edge must also be darker, or lighter, all along."""
 ALONE = 5.0
 """What it must be where most curves miss the garment, as between straps, and the median says nothing."""
 
@@ -60,6 +62,8 @@ def _search(rgb: np.ndarray, soft: np.ndarray, lip: np.ndarray, name: str) -> np
     scores = steps * _likely(drops / width, name)
     best, usual = int(np.argmax(scores)), float(np.median(steps))
     if scores[best] < (max(FAINT, CLEAR * usual) if usual > 0.3 else ALONE):
+        return None
+    if usual > PATTERNED and not _one_sided(lab, soft, curves[best], width):
         return None
     found = _refined(lab, soft, curves[best], width)
     return np.concatenate([lip[:left], found, lip[right + 1 :]])
@@ -161,6 +165,21 @@ def _steady(parts: np.ndarray) -> np.ndarray:
 
 def _contrast(lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, normals: np.ndarray, width: float) -> np.ndarray:
     """[C,8] colour difference between the bands above and below each eighth: stripes and checks average out."""
+    difference, inside = _bands(lab, soft, curves, normals, width)
+    step = np.linalg.norm(difference, axis=-1) + 0.35 * np.clip(difference[..., 0], -20, 20)
+    return np.where(inside, np.maximum(step, 0), 0)
+
+
+def _one_sided(lab: np.ndarray, soft: np.ndarray, curve: np.ndarray, width: float) -> bool:
+    """True where the same side of the curve is the darker one in all eighths."""
+    lightness = _bands(lab, soft, curve[None], _normals(curve[None]), width)[0][0, :, 0]
+    return bool((lightness > 0).all() or (lightness < 0).all())
+
+
+def _bands(
+    lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, normals: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """[C,8,3] mean colour below minus above each eighth, and [C,8] whether both bands lie on the garment."""
     means, inside = [], []
     for sign in (-1, 1):
         points = [curves + sign * d * width * normals for d in (0.03, 0.06, 0.09, 0.12)]
@@ -169,9 +188,7 @@ def _contrast(lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, normals: np
         total = _parts(weights).sum((2, 3))
         means.append(_parts(weights[..., None] * colours).sum((2, 3)) / np.maximum(total, 1e-9)[..., None])
         inside.append(total > 0.3 * 4 * (STEPS - 2 * (STEPS // 9)) / 8)
-    difference = means[1] - means[0]
-    step = np.linalg.norm(difference, axis=-1) + 0.35 * np.clip(difference[..., 0], -20, 20)
-    return np.where(inside[0] & inside[1], np.maximum(step, 0), 0)
+    return means[1] - means[0], inside[0] & inside[1]
 
 
 def _reach(width: float) -> float:
