@@ -24,14 +24,14 @@ PATTERN = 1.2
 CELL_PX = 16
 CALM_SHARE = 2.0
 """Grain is taken from places with at most so many times the median edge: no seams, no folds."""
-CONTRAST = 10.0
-"""Weighted Lab difference to the cloth around it that makes a print."""
-NEARBY_PX, SEAM = 11, 2.2
+CONTRAST, FAINT = 10.0, 7.0
+"""Weighted Lab difference to the cloth around it that makes a print, and a letter or line."""
+NEARBY_PX, SEAM = 11, 3.5
 """Where cloths of two colours meet, places between them in colour count by so much less."""
 RIM_PX = 6
 LETTER, LETTERS = 0.004, 0.04
 """Largest share of the garment for a piece to be a letter, and for all letters: more of them are cloth."""
-PICTURE_PX, PICTURE = 10, 0.06
+PICTURE_PX, PICTURE = 7, 0.05
 """Gaps between the edges of a picture, and its least share of the garment."""
 CLOSE_PX, GROW_PX = 5, 3
 """Gaps in a print that are taken with it, and how far its soft edge reaches."""
@@ -139,7 +139,9 @@ def _where_most(marked: np.ndarray, pieces: np.ndarray, share: float) -> np.ndar
 
 def _pictures(unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """[h,w] bool: large parts full of edges, though ways between the edges lead into them from the rim."""
-    label, count = ndimage.label(_closed(unreached, PICTURE_PX) & valid)
+    # Opened again, so that a seam beside a print does not become one picture with it.
+    full = ~_closed(~_closed(unreached, PICTURE_PX), PICTURE_PX - 1)
+    label, count = ndimage.label(full & valid)
     index = np.arange(1, count + 1)
     area, share = np.zeros((2, count + 1))
     if count:
@@ -152,7 +154,7 @@ def _letters(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndar
     large = ndimage.median_filter(harmonic(lab, reached, valid)[::4, ::4], (NEARBY_PX, NEARBY_PX, 1))
     bounds = [f(large, (5, 5, 1)).repeat(4, 0).repeat(4, 1) for f in (ndimage.minimum_filter, ndimage.maximum_filter)]
     low, high = (bound[: lab.shape[0], : lab.shape[1]] for bound in bounds)
-    differs = valid & (np.linalg.norm(np.maximum(np.maximum(low - lab, lab - high), 0), axis=-1) > CONTRAST)
+    differs = valid & (np.linalg.norm(np.maximum(np.maximum(low - lab, lab - high), 0), axis=-1) > FAINT)
     label, _ = ndimage.label(differs)
     letters = differs & (np.bincount(label.ravel())[label] < LETTER * valid.sum())
     return letters if letters.sum() < LETTERS * valid.sum() else np.zeros_like(letters)
