@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 from scipy.ndimage import maximum_filter
 
 from garment3d.camera import photo_camera, project
@@ -21,6 +24,7 @@ from tests.truth import CLASSES, canonical_mesh, make_garment, make_photo
 
 HEIGHT, HW = 300.0, (340, 370)
 TRIANGLES = 2400
+PHOTOS = os.environ.get("GARMENT3D_PHOTOS", "")
 LEFT, RIGHT, TOP, BOTTOM = 60.0, 160.0, 20.0, 280.0
 ENDS = (Span("neck", (RIGHT, TOP), (LEFT, TOP)), Span("hem", (LEFT, BOTTOM), (RIGHT, BOTTOM)))
 
@@ -219,6 +223,15 @@ def test_without_openings_the_shell_is_closed_and_holds_a_volume() -> None:
     assert plain.volume == pytest.approx(4 / 3 * np.pi * 0.5**3 * 0.59, rel=0.03)
 
 
+@pytest.mark.parametrize("points", [3, 5, 8])
+@pytest.mark.parametrize("triangles", [500, 1500])
+def test_narrow_tips_are_sewn_without_front_and_back_touching(points: int, triangles: int) -> None:
+    angle = np.arange(2 * points) * np.pi / points + 0.2
+    reach = np.where(np.arange(2 * points) % 2, 30, 120)
+    star = np.stack([np.cos(angle), np.sin(angle)], 1) * reach[:, None] + 130
+    sound(garment_shell(coverage(star, (260, 260)), spans=(), triangles=triangles), 0)
+
+
 def test_nothing_is_changed_in_what_was_given() -> None:
     mask, spans, _ = drawn("skirt")
     before = mask.copy()
@@ -281,3 +294,17 @@ def test_no_class_is_further_from_the_truth_than_plain_inflation() -> None:
     for name in CLASSES:
         rows = [r for r in truth_distances() if r[0] == name]
         assert np.mean([r[1] for r in rows]) < np.mean([r[2] for r in rows]), name
+
+
+@pytest.mark.skipif(not PHOTOS, reason="GARMENT3D_PHOTOS names no folder with real photos and their masks.")
+def test_real_photos_become_sound_sheets_that_cover_their_masks() -> None:
+    files = sorted(
+        p for p in Path(PHOTOS).glob("*.mask.png") if p.with_name(p.name.replace(".mask.png", ".jpg")).exists()
+    )
+    assert files
+    for file in files:
+        soft = np.asarray(Image.open(file).convert("L"), np.float32) / 255
+        rgb = np.asarray(Image.open(file.with_name(file.name.replace(".mask.png", ".jpg"))).convert("RGB"))
+        mesh = garment_shell(soft, rgb, triangles=4000)
+        sound(mesh, len(find_openings(soft).spans))
+        assert mask_iou(render(mesh, photo_camera(soft)).alpha, soft) >= 0.97, file.name
