@@ -6,6 +6,7 @@ A place near or beyond the mask's edge is answered from inside the garment, so b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 
 from ...camera import mask_box, photo_camera
 from ...data import Camera
+from .bleed import bleeding
 
 INSET_PX, INSET = 1.6, 0.0015
 """How far inside the mask's edge the photo is trusted: at least so many of its pixels and so much of its length."""
@@ -66,7 +68,7 @@ def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: 
     pixels = torch.from_numpy(np.asarray(crop, np.float32).transpose(2, 0, 1).copy())
     box = np.array(mask_box(soft)) / camera.focal_px
     half = float(box[2] - box[0]) / 2, float(box[3] - box[1]) / 2
-    return Plate(pixels, scaled, _field(soft, camera, inset), inset, half)
+    return Plate(pixels, scaled, _field(rgb, soft, camera, inset), inset, half)
 
 
 def finer(pixels: torch.Tensor, camera: Camera, texels_per_unit: float) -> tuple[torch.Tensor, Camera]:
@@ -126,22 +128,29 @@ def _moved(camera: Camera, x0: float, y0: float, scale: float, hw: tuple[int, in
     return replace(camera, focal_px=camera.focal_px * scale, center_px=center, hw=hw)
 
 
-def _field(soft: np.ndarray, camera: Camera, inset: float) -> Field:
+def _field(rgb: np.ndarray, soft: np.ndarray, camera: Camera, inset: float) -> Field:
     x0, y0, x1, y1 = mask_box(soft)
     step = max(1, -(-max(x1 - x0, y1 - y0) // FIELD_PX))
     pad = int(np.ceil(MARGIN * camera.focal_px / step)) * step
-    crop = np.pad(soft[y0:y1, x0:x1], pad)
-    crop = crop[: crop.shape[0] // step * step, : crop.shape[1] // step * step]
-    small = crop.reshape(crop.shape[0] // step, step, -1, step).mean((1, 3))
-    solid = small >= 0.5
-    distance = distance_transform_edt(solid) - distance_transform_edt(~solid)
+    solid = _reduced(soft[y0:y1, x0:x1], step, pad, "constant") >= 0.5
+    distance = distance_transform_edt(solid) - distance_transform_edt(~solid)  # type: ignore[operator]
     # Half a pixel between the two transforms, and the staircase smoothed, so that the gradient is a direction.
-    distance = gaussian_filter(distance - 0.5 * np.sign(distance), 1.0).astype(np.float32) * step / camera.focal_px
-    rows, cols = np.gradient(gaussian_filter(distance, 3.0))
-    length = np.maximum(np.hypot(rows, cols), 1e-9)
+    distance = gaussian_filter(distance - 0.5 * np.sign(distance), 1.0).astype(np.float32)
+    inward = np.stack(np.gradient(gaussian_filter(distance, 3.0)))
+    inward /= np.maximum(np.linalg.norm(inward, axis=0), 1e-9)
+    distance -= bleeding(_reduced(rgb[y0:y1, x0:x1], step, pad, "edge"), distance, inward)
+    distance *= step / camera.focal_px
     depth = _depth_nearby(distance, REACH * camera.focal_px / step)
-    values = np.stack([distance - inset, cols / length, -rows / length, depth - inset]).astype(np.float32)
-    return Field(torch.from_numpy(values), _moved(camera, x0 - pad, y0 - pad, 1 / step, small.shape))
+    values = np.stack([distance - inset, inward[1], -inward[0], depth - inset]).astype(np.float32)
+    return Field(torch.from_numpy(values), _moved(camera, x0 - pad, y0 - pad, 1 / step, solid.shape))
+
+
+def _reduced(image: np.ndarray, step: int, pad: int, mode: Literal["constant", "edge"]) -> np.ndarray:
+    """[h,w] or [h,w,C] float32 means of step² blocks, with `pad` pixels of the original around."""
+    padded = np.pad(image, ((pad, pad), (pad, pad), *[(0, 0)] * (image.ndim - 2)), mode=mode)
+    height, width = padded.shape[0] // step, padded.shape[1] // step
+    blocks = padded[: height * step, : width * step].reshape(height, step, width, step, *image.shape[2:])
+    return blocks.mean((1, 3), dtype=np.float32)
 
 
 def _depth_nearby(distance: np.ndarray, radius_px: float) -> np.ndarray:
