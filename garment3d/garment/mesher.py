@@ -57,10 +57,10 @@ def _apexes(ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _apart(points: np.ndarray, radius: np.ndarray, names: np.ndarray) -> np.ndarray:
     """Names of those points that no earlier kept point is nearer to than its radius."""
     keep = np.ones(len(points), bool)
-    for i, j in cKDTree(points).query_pairs(float(radius.max()), output_type="ndarray"):
-        first, second = min(i, j), max(i, j)
-        if keep[first] and np.linalg.norm(points[first] - points[second]) < radius[second]:
-            keep[second] = False
+    pairs = np.sort(cKDTree(points).query_pairs(float(radius.max()), output_type="ndarray"), 1)
+    close = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1) < radius[pairs[:, 1]]
+    for first, second in pairs[close][np.lexsort(pairs[close].T)].tolist():
+        keep[second] &= not keep[first]
     return names[keep]
 
 

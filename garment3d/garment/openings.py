@@ -34,12 +34,34 @@ class Outline(NamedTuple):
 
 
 def find_openings(soft: np.ndarray) -> Outline:
-    """The garment's class and its openings from a [H,W] soft mask; an empty mask raises OutlineError."""
+    """The garment's class and its openings from a [H,W] soft mask; an empty mask raises OutlineError.
+
+    An outline that reads as no garment, its openings one on top of the other, is taken for a skirt: open at its upper
+    and lower edge.
+    """
     shape = silhouette(soft)
     crotch = crotch_of(shape)
-    if crotch is not None:
-        return Outline("trousers", _trousers(shape, crotch))
-    return _upper(shape)
+    outline = _upper(shape) if crotch is None else Outline("trousers", _trousers(shape, crotch))
+    return _tube(shape) if _overlap(shape, outline.spans) else outline
+
+
+def _overlap(shape: Silhouette, spans: tuple[Span, ...]) -> bool:
+    """True where more than a fiftieth of the outline belongs to two openings."""
+    count = len(shape.xy)
+    owners = np.zeros(count, int)
+    for span in spans:
+        a, b = (int(np.linalg.norm(shape.xy - np.array(end), axis=1).argmin()) for end in (span.a_px, span.b_px))
+        a, b = (a, b) if (b - a) % count <= count / 2 else (b, a)
+        owners[shape.loop.arc(a, b)] += 1
+    return bool((owners > 1).mean() > 0.02)
+
+
+def _tube(shape: Silhouette) -> Outline:
+    """Open along the top, between its two corners, and along the bottom."""
+    mirror, last = shape.mirrored(), len(shape.xy) - 1
+    waist = _span(shape, "waist", last - _top_corner(mirror), _top_corner(shape))
+    low = [int(np.argmax(s.xy[:, 1] - 0.35 * s.xy[:, 0])) for s in (shape, mirror)]
+    return Outline("skirt", (waist, _span(shape, "hem", low[0], last - low[1])))
 
 
 def class_of(soft: np.ndarray, spans: tuple[Span, ...]) -> str:

@@ -217,7 +217,8 @@ def panels(front: list[Ring], back: list[Ring], spacing: float) -> tuple[Panel, 
         ends = [np.stack([r.place, np.roll(r.place, -1, 0)], 1) for r in side]
         if crossings(np.concatenate(ends)).any():
             raise RaggedOutline(RAGGED)
-    for _ in range(12):
+    most = 2 * sum(len(ring.xy) for ring in front)
+    while sum(len(ring.xy) for ring in front) <= most:
         pair = _triangulated(front, spacing), _triangulated(back, spacing)
         if not pair[0][1] and not pair[1][1]:
             return pair[0][0], pair[1][0]

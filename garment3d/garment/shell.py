@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import trimesh
 
 
+SMALLEST_HOLE = 6.0
+"""Holes with a rim shorter than this many edges are filled: they could not be told from a triangle."""
+
+
 class Sheet(NamedTuple):
     """A panel and how far it stands off the photo's plane."""
 
@@ -83,18 +87,22 @@ def _coarse(
     """Both sheets with triangles even in the photo; an outline that crosses itself is made simpler."""
     spacing = _first_spacing(soft, triangles)
     ragged = RaggedOutline("The outline of the mask can't be meshed.")
-    for blur_px, front in ((0.7, neckline), (0.7, None), (2.0, None), (4.0, None)):
+    for blur_px, front, holes in ((0.7, neckline, True), (0.7, None, True), (2.0, None, True), (4.0, None, False)):
+        rings = pieces_of(soft, photo_camera(soft), outline.spans, front, blur_px)
+        rings = [rings[0], *(r for r in rings[1:] if holes and _length(r[0].back) > SMALLEST_HOLE * spacing)]
         try:
-            rings = pieces_of(soft, photo_camera(soft), outline.spans, front, blur_px)
             pair = panels(*sampled(rings, spacing), spacing)
         except RaggedOutline as error:
             ragged = error
             continue
-        pair = [
-            _with_split_edges(p)[0] for p in pair
-        ]  # no triangle has its three corners on the seam, where all depth is zero
-        return [Sheet(p, depths(p.xy, p.faces, p.seam >= 0, outline.garment_class, model)) for p in pair]
+        # No triangle may have its three corners on the seam, where all depth is zero.
+        sheets = [_with_split_edges(panel)[0] for panel in pair]
+        return [Sheet(p, depths(p.xy, p.faces, p.seam >= 0, outline.garment_class, model)) for p in sheets]
     raise ragged
+
+
+def _length(line: np.ndarray) -> float:
+    return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
 
 
 def _first_spacing(soft: np.ndarray, triangles: int) -> float:
