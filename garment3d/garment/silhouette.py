@@ -104,7 +104,8 @@ def crotch_of(shape: Silhouette) -> Pocket | None:
         return None
     width, floors = _floor(shape, bay)
     bridge = abs(shape.xy[bay.end, 0] - shape.xy[bay.start, 0])
-    return bay if floors == 1 and width < 0.6 and bay.depth_px > 0.4 * bridge else None
+    deep = bay.depth_px > (0.4 if width > 0.12 else 0.12) * bridge  # between short legs there is little but a slit
+    return bay if floors == 1 and width < 0.6 and deep else None
 
 
 def width_at(shape: Silhouette, y_px: float) -> float:
