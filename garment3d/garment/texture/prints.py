@@ -67,7 +67,7 @@ def find_prints(cloth: Cloth) -> Found:
     if _is_patterned(edges, valid):
         return Found(True, cloth.neck, valid)
     reached = _reached(edges, valid, cloth.deep_px)
-    remove = cloth.neck | _prints(lab * [SHADE_LIGHTNESS, 1, 1], reached, valid)
+    remove = cloth.neck | _prints(lab * [SHADE_LIGHTNESS, 1, 1], edges, reached, valid)
     calm = reached & ~remove
     threshold = CALM_SHARE * np.median(edges[calm]) if calm.any() else 0.0
     return Found(False, remove, calm & (ndimage.gaussian_filter(edges, 1.0) <= threshold))
@@ -114,12 +114,12 @@ def _reached(edges: np.ndarray, valid: np.ndarray, deep_px: np.ndarray) -> np.nd
     return reconstruction(np.where(seeds, level, 1e3), level, method="erosion") <= EDGE
 
 
-def _prints(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _prints(lab: np.ndarray, edges: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """[h,w] bool: of the unreached places those that differ from the cloth around, and what they enclose."""
     unreached = valid & ~reached
     apart = unreached & (_difference(lab, reached, valid) > CONTRAST)
     found = ndimage.binary_dilation(apart) | _where_most(apart, unreached, 0.25) | _letters(lab, reached, valid)
-    found |= _pictures(unreached, valid)
+    found |= _pictures(edges, unreached, valid)
     if not found.any():
         return found
     closed = ndimage.binary_fill_holes(_closed(found, CLOSE_PX))
@@ -137,7 +137,7 @@ def _where_most(marked: np.ndarray, pieces: np.ndarray, share: float) -> np.ndar
     return (shares > share)[label]
 
 
-def _pictures(unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _pictures(edges: np.ndarray, unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """[h,w] bool: large parts full of edges, though ways between the edges lead into them from the rim."""
     # Opened again, so that a seam beside a print does not become one picture with it.
     full = ~_closed(~_closed(unreached, PICTURE_PX), PICTURE_PX - 1)
@@ -146,7 +146,11 @@ def _pictures(unreached: np.ndarray, valid: np.ndarray) -> np.ndarray:
     area, share = np.zeros((2, count + 1))
     if count:
         area[1:], share[1:] = ndimage.sum(label > 0, label, index), ndimage.mean(unreached, label, index)
-    return ((area > PICTURE * valid.sum()) & (share > 0.3))[label]
+    large = (area > PICTURE * valid.sum()) & (share > 0.3)
+    # Where the rim leads deep into a picture, it has loose parts around it too.
+    around = _closed(unreached, 2 * PICTURE_PX) | _closed(valid & (edges > EDGE / 2), PICTURE_PX)
+    loose = _where_most((large & (share < 0.75))[label], around & valid, 0.0)
+    return large[label] | loose
 
 
 def _letters(lab: np.ndarray, reached: np.ndarray, valid: np.ndarray) -> np.ndarray:
