@@ -189,13 +189,17 @@ def save_jpg(path: str | Path, pixels: np.ndarray, quality: int = 92) -> None:
 
 def _decoded(path: Path) -> Image.Image:
     _check_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd files: sizes are checked here, damage is raised
+        return _opened(path)
+
+
+def _opened(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
-            image = Image.open(path)
+        image = Image.open(path)
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{path.name} has too many pixels; each side must be at most {MAX_SIDE_PX} px.") from error
-    except OSError as error:
+    except Exception as error:  # OSError for what is no picture, anything for a damaged header
         raise PhotoError(f"{path.name} is not a picture that can be read; save it as JPEG, PNG or WebP.") from error
     with image:
         _check_header(image, path)
@@ -221,8 +225,8 @@ def _check_header(image: Image.Image, path: Path) -> None:
     if not all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in image.size):
         limits = f"each side must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
         raise PhotoError(f"{path.name} is {image.width}×{image.height} px; {limits}.")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format in _ANIMATIONS:
+    frames = getattr(image, "n_frames", 1) if image.format in _ANIMATIONS else 1
+    if frames > 1:
         raise PhotoError(f"{path.name} is an animation of {frames} frames; save the one you want as PNG or JPEG.")
     if image.mode == "CMYK" and not image.info.get("icc_profile"):
         raise PhotoError(f"{path.name} is CMYK without a colour profile; save it as sRGB JPEG or PNG.")

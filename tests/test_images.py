@@ -175,6 +175,26 @@ def test_a_truncated_file(tmp_path: Path, suffix: str) -> None:
     assert f"a.{suffix}" in sentence(error)
 
 
+def test_damaged_bytes_are_a_photo_or_a_photo_error(tmp_path: Path) -> None:
+    """Wherever a file is hit, header, page list or pixels: nothing but a PhotoError comes out."""
+    random = np.random.default_rng(4)
+    refused = 0
+    for form in ("TIFF", "GIF", "PNG"):
+        stream = io.BytesIO()
+        Image.fromarray(random.integers(0, 255, (40, 48, 3), np.uint8)).save(stream, form)
+        for _ in range(60):
+            data = np.frombuffer(stream.getvalue(), np.uint8).copy()
+            data[random.integers(0, len(data), 8)] = random.integers(0, 255, 8)
+            ends = np.r_[:60, len(data) - 200 : len(data)]  # where the formats keep their structure
+            data[random.choice(ends, 4)] = random.integers(0, 255, 4)
+            (tmp_path / "a.bin").write_bytes(data.tobytes())
+            try:
+                assert read_photo(tmp_path / "a.bin").rgb.dtype == np.uint8
+            except PhotoError:
+                refused += 1
+    assert 0 < refused < 180
+
+
 def test_one_pixel(tmp_path: Path) -> None:
     save_png(tmp_path / "a.png", np.zeros((1, 1, 3), np.uint8))
     with pytest.raises(PhotoError) as error:
