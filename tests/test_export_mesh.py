@@ -124,6 +124,12 @@ def test_a_jpeg_texture_is_embedded_only_when_asked_for():
     assert b"map_Kd garment.jpg" in files["garment.mtl"]
 
 
+def test_an_obj_of_a_name_in_any_script_finds_its_texture(tmp_path):
+    for name, data in saved(["obj"], name="服_00001_").items():
+        (tmp_path / name).write_bytes(data)
+    assert trimesh.load(tmp_path / "服_00001_.obj").visual.material.image.size == (64, 64)
+
+
 def test_the_texture_is_encoded_once_for_glb_and_obj():
     files = saved(["glb", "obj"])
     assert glb_of(files["garment.glb"])[2][0] == files["garment.png"]

@@ -128,11 +128,11 @@ def _obj(solid: Parts, texture: bytes | None, name: str, suffix: str) -> list[Fi
     flat = np.stack(columns, -1).reshape(len(corners), -1)
     lines += [form % tuple(row) for row in flat.tolist()]
     material = [f"newmtl {name}", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "d 1", "illum 1"]
-    files = [File(f"{name}.obj", ("\n".join(lines) + "\n").encode("ascii", "replace"))]
+    files = [File(f"{name}.obj", ("\n".join(lines) + "\n").encode())]
     if texture is not None:
         material.append(f"map_Kd {name}.{suffix}")
         files.append(File(f"{name}.{suffix}", texture))
-    files.insert(1, File(f"{name}.mtl", ("\n".join(material) + "\n").encode("ascii", "replace")))
+    files.insert(1, File(f"{name}.mtl", ("\n".join(material) + "\n").encode()))
     return files
 
 
