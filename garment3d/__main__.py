@@ -217,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the views, from above; default 0",
     )
     add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a view; default 512")
-    add("--texture-size", type=_whole(128, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
+    add("--texture-size", type=_whole(256, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
     add("--length-cm", type=_between(1, 1000), metavar="N", help="top to bottom; default: usual for the class")
     add("--triangles", type=_whole(200, 1_000_000), default=20_000, metavar="N", help="about so many; default 20000")
     add(

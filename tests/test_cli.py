@@ -272,7 +272,7 @@ def test_stopping_is_clean(call, tee, out, monkeypatch):
 @pytest.mark.parametrize(
     "wrong",
     ["--step=0", "--step=x", "--step=nan", "--box=1,2,3", "--box=9,9,3,12", "--format=usdz", "--format=",
-     "--triangles=10.5", "--length-cm=-3", "--view-size=1", "--no-such-thing"],
+     "--triangles=10.5", "--length-cm=-3", "--view-size=1", "--texture-size=128", "--no-such-thing"],
 )  # fmt: skip
 def test_a_wrong_argument_is_one_line_that_names_it(call, tee, wrong):
     status, _, err = call(tee, wrong, quick=False)
