@@ -66,7 +66,7 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
     for i in set(range(len(loops))) - set(big):
         names[i] = "hole"
     sides = {i: (middles[i, 0] - centre_x) / size[0] for i in big}
-    legs = _legs(big, middles, loops, sides, bounds)
+    legs = _legs(big, middles, sides, bounds)
     for i in legs:
         names[i] = "leg_l" if sides[i] > 0 else "leg_r"
     rest = [i for i in big if i not in legs]
@@ -75,7 +75,7 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
     low = min(central, key=lambda i: middles[i, 1], default=None)
     lateral = [i for i in rest if i not in (top, low)]
     if top is not None and low is not None and (len(central) > 1 or legs or middles[top, 1] > bounds.mean(0)[1]):
-        names[top] = "waist" if legs or (not lateral and _wide(loops[top], loops[low], size)) else "neck"
+        names[top] = "waist" if legs or (not lateral and _is_waistband(loops[top], size)) else "neck"
     if (low is not None and low != top) or (low is not None and not names[low]):
         names[low] = "hem"
     body = np.abs(loops[low][:, 0] - centre_x).max() if low is not None else np.inf
@@ -87,9 +87,7 @@ def name_loops(loops: list[np.ndarray], bounds: np.ndarray) -> list[str]:
     return names
 
 
-def _legs(
-    big: list[int], middles: np.ndarray, loops: list[np.ndarray], sides: dict[int, float], bounds: np.ndarray
-) -> list[int]:
+def _legs(big: list[int], middles: np.ndarray, sides: dict[int, float], bounds: np.ndarray) -> list[int]:
     """The two lowest loops if they lie side by side below everything else, else none."""
     low = sorted(big, key=lambda i: middles[i, 1])[:2]
     height = bounds[1, 1] - bounds[0, 1]
@@ -103,8 +101,8 @@ def _straddles(loop: np.ndarray, centre_x: float) -> bool:
     return bool(loop[:, 0].min() < centre_x < loop[:, 0].max())
 
 
-def _wide(top: np.ndarray, low: np.ndarray, size: np.ndarray) -> bool:
-    """True for a waistband rather than a neck: level, and no wider part of the garment beside it."""
+def _is_waistband(top: np.ndarray, size: np.ndarray) -> bool:
+    """True for a waistband rather than a neck: it is level."""
     return bool(np.ptp(top[:, 1]) < 0.12 * size[1])
 
 
