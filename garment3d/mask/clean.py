@@ -26,11 +26,6 @@ def main_pieces(binary: np.ndarray) -> np.ndarray:
     return (area >= PIECE_SHARE * area.max())[labels] & binary
 
 
-def piece_count(binary: np.ndarray) -> int:
-    """How many separate pieces the mask has."""
-    return int(ndimage.label(binary)[1])
-
-
 def filled(binary: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
     """[H,W] bool without enclosed holes, but for those that touch `keep` [H,W] bool."""
     holes = ndimage.binary_fill_holes(binary) & ~binary

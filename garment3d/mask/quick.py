@@ -26,6 +26,8 @@ WORK_PX = 768
 """Longest side that the cut works at; the edge is found at the photo's own size."""
 LEAST_WORK_PX = 384
 """Smaller photos are enlarged to this."""
+LEAST_PLAIN = 0.5
+"""Least part of the border that one smooth surface explains, for the background to be called plain."""
 LEAST_PLAIN_BOXED = 0.85
 """The same around a box: there may be a wearer's arms and other clothes, which only colours tell apart."""
 _PALE = 5.0
@@ -36,8 +38,6 @@ _TINT = 0.3
 """Part of the garment's colour that compression spreads over a narrow gap."""
 _GAP_SLOPE = 3.0
 """Most change of colour per pixel in it."""
-LEAST_PLAIN = 0.5
-"""Least part of the border that one smooth surface explains, for the background to be called plain."""
 
 
 class QuickMask(NamedTuple):
