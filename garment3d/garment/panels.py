@@ -16,6 +16,7 @@ from ..errors import OutlineError
 from .mesher import crossings, fill, missing_edges, ring_edges, triangulate
 from .openings import Span
 from .outline import polygons
+from .straps import Piece, parted
 
 TIGHT = 0.7
 """Vertices stand at most this share of the local width apart, so that a strap keeps its shape."""
@@ -26,16 +27,6 @@ RAGGED = "The outline is too thin or too ragged to be meshed: smooth the mask or
 
 class RaggedOutline(OutlineError):
     """The outline can't be meshed at this size."""
-
-
-class Piece(NamedTuple):
-    """A stretch of the outline between two ends of openings, as a dense polyline [K,2] in canonical units."""
-
-    front: np.ndarray
-    back: np.ndarray
-    """The same array where the panels are sewn together."""
-    name: str | None
-    """The opening's name, or None for a seam."""
 
 
 class Ring(NamedTuple):
@@ -76,7 +67,7 @@ def pieces_of(
     for hole in holes:
         line = to_canonical(camera, np.vstack([hole, hole[:1]]))
         rings.append([Piece(line, line, None)])
-    return rings
+    return parted(rings)
 
 
 def to_canonical(camera: Camera, points_px: np.ndarray) -> np.ndarray:
