@@ -66,6 +66,13 @@ def test_a_mask_with_nothing_in_it_is_an_error(value: float) -> None:
         polygons(np.full((50, 40), value, np.float32))
 
 
+def test_a_mask_of_a_few_pixels_is_an_error_too() -> None:
+    soft = np.zeros((300, 240), np.float32)
+    soft[100, 80:82] = 1
+    with pytest.raises(OutlineError, match="2 px"):
+        polygons(soft)
+
+
 def test_the_loop_is_evenly_spaced_along_the_outline() -> None:
     loop = loop_of(coverage(SQUARE, (220, 240)))
     steps = np.linalg.norm(np.roll(loop.points, -1, 0) - loop.points, axis=1)

@@ -43,7 +43,7 @@ def polygons(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Outer polygon [N,2] and hole polygons in pixels of the largest piece; holes below `min_hole` of it are filled.
 
-    Gaps of a pixel are closed, and `blur_px` rounds what is finer. An image with no piece raises OutlineError.
+    Gaps of a pixel are closed, `blur_px` rounds what is finer; no piece, or one of a few pixels, raises OutlineError.
     """
     from skimage.measure import find_contours
 
@@ -60,6 +60,8 @@ def polygons(
     closed = np.maximum(grey_closing(soft, 3), soft) if min(soft.shape) > 200 else soft
     values = gaussian_filter(np.where(near, closed, 0.0).astype(np.float32), blur_px)
     contours = [c[:-1, ::-1] - 0.5 for c in find_contours(np.pad(values, 1), 0.5) if len(c) > 8]
+    if not contours:
+        raise OutlineError(f"The mask's largest piece has {sizes.max()} px, too few for a garment: mask all of it.")
     areas = [_signed_area(c) for c in contours]
     outer = int(np.argmax(np.abs(areas)))
     inside = np.sign(areas[outer])
