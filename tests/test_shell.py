@@ -253,6 +253,12 @@ def test_openings_that_overlap_are_an_error_with_their_names() -> None:
         garment_shell(mask, spans=wide, triangles=600)
 
 
+@pytest.mark.parametrize("end", [(LEFT, TOP), (float("nan"), TOP)])
+def test_an_opening_of_no_length_is_an_error_with_its_name(end: tuple[float, float]) -> None:
+    with pytest.raises(OutlineError, match="neck"):
+        garment_shell(rectangle(), spans=(Span("neck", (LEFT, TOP), end), ENDS[1]), triangles=600)
+
+
 @pytest.mark.parametrize("spans", [None, (), ENDS])
 def test_an_empty_mask_is_an_error(spans: tuple[Span, ...] | None) -> None:
     with pytest.raises(GarmentError, match="empty"):

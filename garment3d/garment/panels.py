@@ -81,7 +81,10 @@ def _cut(outer: np.ndarray, camera: Camera, spans: tuple[Span, ...], neckline_px
     tree = cKDTree(outer)
     arcs = []
     for span in spans:
-        a, b = (int(tree.query(p)[1]) for p in (span.a_px, span.b_px))
+        ends = np.array([span.a_px, span.b_px])
+        a, b = tree.query(ends)[1].tolist() if np.isfinite(ends).all() else (0, 0)
+        if a == b:
+            raise OutlineError(f"The opening {span.name} has both ends at one place of the outline: move them apart.")
         a, b = (a, b) if (b - a) % count <= count / 2 else (b, a)
         arcs.append((a, b, span.name))
     arcs = _apart(sorted(arcs), count)
