@@ -22,6 +22,10 @@ FAINT = 2.4
 """Colour steps below this (CIE Lab units) are no edge."""
 CLEAR = 1.9
 """How much stronger than the median curve an edge must be: a pattern has edges everywhere."""
+NEARLY = 0.8
+"""Edges with this share of the best score are as likely as it."""
+RIB = (0.03, 0.15)
+"""Narrowest and widest rib along a neck, in widths of the opening."""
 PATTERNED = 5.0
 """Cloth whose median curve steps this much is patterned; its edge must also be darker, or lighter, all along."""
 ALONE = 5.0
@@ -60,8 +64,8 @@ def _search(rgb: np.ndarray, soft: np.ndarray, lip: np.ndarray, name: str) -> np
     curves, drops = _family(ends, width, name)
     steps = _scores(lab, soft, curves, width)
     scores = steps * _likely(drops / width, name)
-    best, usual = int(np.argmax(scores)), float(np.median(steps))
-    if scores[best] < (max(FAINT, CLEAR * usual) if usual > 0.3 else ALONE):
+    best, usual = _edge(scores, drops, width), float(np.median(steps))
+    if scores.max() < (max(FAINT, CLEAR * usual) if usual > 0.3 else ALONE):
         return None
     if usual > PATTERNED and not _one_sided(lab, soft, curves[best], width):
         return None
@@ -161,6 +165,22 @@ def _steady(parts: np.ndarray) -> np.ndarray:
     """[C] mean over the eighths, held down by the weakest of them."""
     mean, weak = parts.mean(1), np.sort(parts, 1)[:, 1:3].mean(1)
     return (0.6 * mean + 0.4 * weak) * np.clip(weak / np.maximum(0.4 * mean, 1e-9), 0, 1)
+
+
+def _edge(scores: np.ndarray, drops: np.ndarray, width: float) -> int:
+    """The curve to take among those that score nearly best: the deepest, for the collar of the back has edges too.
+
+    Where a rib runs along the neck its lower edge is deepest, so an edge a rib's width above that is preferred.
+    """
+    depths = np.unique(drops)
+    at_depth = np.array([scores[drops == d].max() for d in depths])
+    peaks = [
+        i for i, s in enumerate(at_depth) if s >= max(NEARLY * at_depth.max(), at_depth[max(i - 2, 0) : i + 3].max())
+    ]
+    chosen = peaks[-1]
+    above = [i for i in peaks if RIB[0] * width < depths[chosen] - depths[i] < RIB[1] * width]
+    depth = depths[above[-1] if above else chosen]
+    return int(np.argmax(np.where(drops == depth, scores, -np.inf)))
 
 
 def _contrast(lab: np.ndarray, soft: np.ndarray, curves: np.ndarray, normals: np.ndarray, width: float) -> np.ndarray:
