@@ -19,6 +19,8 @@ from .unwrap import welded
 
 PHOTO, CLOTH, FILLED = 0, 1, 2
 """What a texel shows: its own place in the photo, the back's cloth or photo, or cloth continued beyond the rim."""
+FADE = 6.0
+"""How far past the rim, in insets, the front's prints give way to plain cloth."""
 SHEET_PX = 800
 """Longest side of the depth buffer that tells which panel the photo's camera sees."""
 
@@ -91,8 +93,14 @@ def paint(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.T
 
 
 def _front(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The photo, and past its rim soon the plain cloth, so that no print turns back into the side."""
     where = places(scene.plate, scene.turn, face, bary)
-    return sample(scene.plate.rgb, scene.plate.camera, where.xy).T, torch.where(where.trusted, PHOTO, FILLED)
+    colors = sample(scene.plate.rgb, scene.plate.camera, where.xy).T
+    past = torch.nonzero(~where.trusted).squeeze(1)
+    share = (where.beyond[past] / (FADE * scene.plate.inset)).clamp(0, 1)[:, None]
+    cloth = sample(scene.cloth, scene.plate.camera, where.xy[past]).T
+    colors = colors.index_add(0, past, (cloth - colors[past]) * share)
+    return colors, torch.where(where.trusted, PHOTO, FILLED)
 
 
 def _back(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

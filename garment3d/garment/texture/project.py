@@ -34,6 +34,8 @@ class Places(NamedTuple):
     """[N,2] canonical, always inside the trusted rim."""
     trusted: torch.Tensor
     """[N] bool, True where that is the texel's own place."""
+    beyond: torch.Tensor
+    """[N] canonical length along the cloth past the trusted rim, negative inside it."""
 
 
 def turn_of(plate: Plate, xy: np.ndarray, faces: np.ndarray, uv: np.ndarray, uv_per_unit: float) -> Turn:
@@ -67,7 +69,7 @@ def places(plate: Plate, turn: Turn, face: torch.Tensor, bary: torch.Tensor) -> 
         # A strap is narrower than its own seam is long: go to and fro on it.
         folded = span - (beyond[band].abs() % (2 * span) - span).abs()
         xy[band] = rim(plate, at_rim + inward * folded[:, None])[0]
-    return Places(xy, trusted)
+    return Places(xy, trusted, beyond)
 
 
 def rim(plate: Plate, xy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
