@@ -14,6 +14,7 @@ import numpy as np
 
 from .camera import orbit, orbit_radius
 from .data import Opening, Photo
+from .errors import UnclearGarment
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
@@ -110,7 +111,11 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settin
     back_rgb = back_soft = None
     if settings.back is not None:
         back = read_photo(settings.back)
-        back_rgb, back_soft = back.rgb, quick_mask(back.rgb, back.alpha).soft
+        try:
+            back_rgb, back_soft = back.rgb, quick_mask(back.rgb, back.alpha).soft
+        except UnclearGarment as error:
+            ways = f"give the back photo {Path(settings.back).name} a transparent or plain background"
+            raise UnclearGarment(f"The garment's back can't be cut out of its photo: {ways}.") from error
     size, device = settings.texture_px, settings.device
     return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
 

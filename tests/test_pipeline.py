@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from garment3d.camera import photo_camera, project
-from garment3d.errors import MaskError
+from garment3d.errors import MaskError, UnclearGarment
 from garment3d.export.result import save
 from garment3d.pipeline import Settings, run
 
@@ -113,6 +113,12 @@ def test_a_back_photo_is_on_the_back_and_nowhere_else(folder):
     front, _, behind, _ = found.views.images
     center = np.s_[40:56, 30:60]
     assert behind[center].mean((0, 1)).argmax() == 0 and front[60:70, 44:52].mean((0, 1)).argmax() == 2
+
+
+def test_a_back_photo_that_cannot_be_cut_out_is_the_one_named(folder):
+    Image.effect_noise((300, 320), 90).convert("RGB").save(folder / "noise.png")
+    with pytest.raises(UnclearGarment, match=r"back photo noise\.png"):
+        run(folder / "tee.png", replace(SMALL, mask=folder / "tee.mask.png", back=folder / "noise.png"))
 
 
 def test_settings_reach_their_stages(folder):
