@@ -31,7 +31,7 @@ class OutlineError(GarmentError):
 
 
 class MeshError(GarmentError):
-    """A mesh that a stage can't take: no faces, NaN vertices, nothing in common with the photo."""
+    """A mesh that a stage can't take: no faces, NaN vertices, no height."""
 
 
 class SaveError(GarmentError):
