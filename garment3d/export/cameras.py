@@ -52,9 +52,9 @@ def cameras_json(orbit: Orbit, files: Sequence[str], photo: Camera | None, frame
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def view_names(azimuths_deg: Sequence[float], suffix: str = ".png") -> tuple[str, ...]:
+def view_names(azimuths_deg: Sequence[float]) -> tuple[str, ...]:
     """`000.png`, `020.png`, … by azimuth; whole degrees have three digits, others get their decimals: `022.5.png`."""
-    return tuple(f"{_degrees(azimuth % 360)}{suffix}" for azimuth in azimuths_deg)
+    return tuple(f"{_degrees(azimuth % 360)}.png" for azimuth in azimuths_deg)
 
 
 def _degrees(azimuth_deg: float) -> str:

@@ -56,9 +56,9 @@ def staged(folder: str | Path) -> Iterator[Path]:
                 empty.rmdir()
 
 
-def unique_names(stems: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
+def unique_names(stems: Sequence[str]) -> tuple[str, ...]:
     """One folder name per stem: a stem seen before gets -2, -3, …; case is ignored, as some disks ignore it."""
-    used = {name.casefold() for name in taken}
+    used: set[str] = set()
     names: list[str] = []
     for stem in stems:
         name, count = stem, 1

@@ -26,16 +26,9 @@ def main_pieces(binary: np.ndarray) -> np.ndarray:
     return (area >= PIECE_SHARE * area.max())[labels] & binary
 
 
-def filled(binary: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
-    """[H,W] bool without enclosed holes, but for those that touch `keep` [H,W] bool."""
-    holes = ndimage.binary_fill_holes(binary) & ~binary
-    if keep is None or not holes.any():
-        return binary | holes
-    labels, count = ndimage.label(holes)
-    kept = np.zeros(count + 1, bool)
-    kept[np.unique(labels[keep & holes])] = True
-    kept[0] = False
-    return binary | (holes & ~kept[labels])
+def filled(binary: np.ndarray) -> np.ndarray:
+    """[H,W] bool without enclosed holes."""
+    return ndimage.binary_fill_holes(binary)
 
 
 def cleaned(soft: np.ndarray) -> np.ndarray:
