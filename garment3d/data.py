@@ -53,7 +53,7 @@ class Opening(NamedTuple):
     name: str
     """neck, waist, hem, cuff_l, cuff_r, armhole_l, armhole_r, leg_l or leg_r."""
     anchor: tuple[float, float, float]
-    """Mean of the boundary loop in the canonical frame."""
+    """The middle between its two ends, where the loop passes from front to back, in the canonical frame."""
 
 
 class Photo(NamedTuple):

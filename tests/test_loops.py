@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from garment3d.garment.loops import boundary_loops, name_loops, openings
+from garment3d.camera import photo_camera, project
+from garment3d.garment.loops import anchor, boundary_loops, name_loops, openings
 from tests.solids import cube, sphere, tube
-from tests.truth import CLASSES, canonical_loops, canonical_mesh, make_garment, make_photo
+from tests.truth import CLASSES, canonical_mesh, make_garment, make_photo, openings_px
 
 
 def length(points: np.ndarray) -> float:
@@ -67,10 +68,10 @@ def test_a_garment_of_boxes_has_its_openings_on_the_side_they_were_left(name: st
     mesh, expected = BOXES[name]
     found = {o.name: np.array(o.anchor) for o in openings(mesh)}
     assert set(found) == expected and len(openings(mesh)) == len(expected)
-    for opening, anchor in found.items():
+    for opening, place in found.items():
         side = {"l": 1, "r": -1}.get(opening.rpartition("_")[2], 0)
-        assert np.sign(round(anchor[0] - 0.5, 6)) == side
-        assert anchor[2] == pytest.approx(0.5)
+        assert np.sign(round(place[0] - 0.5, 6)) == side
+        assert place[2] == pytest.approx(0.5)
     top = found.get("neck", found.get("waist"))
     assert top[1] == mesh.bounds[1, 1]
 
@@ -170,25 +171,41 @@ def test_no_loops_have_no_names() -> None:
 
 
 @cache
-def truth(garment_class: str, seed: int) -> tuple[trimesh.Trimesh, dict[str, np.ndarray]]:
+def truth(garment_class: str, seed: int) -> trimesh.Trimesh:
     garment = make_garment(garment_class, seed, step_cm=2.0)
     photo = make_photo(garment, seed, (320, 240), photo=False)
-    return canonical_mesh(garment, photo), canonical_loops(garment, photo)
+    return canonical_mesh(garment, photo)
 
 
 @pytest.mark.parametrize("garment_class", CLASSES)
 @pytest.mark.parametrize("seed", range(4))
 def test_ground_truth_loops_are_found_where_they_are_under_their_names(garment_class: str, seed: int) -> None:
-    mesh, loops = truth(garment_class, seed)
+    garment = make_garment(garment_class, seed, step_cm=2.0)
+    photo = make_photo(garment, seed, (320, 240), photo=False)
+    mesh, camera = canonical_mesh(garment, photo), photo_camera(photo.soft)
     found = {o.name: o.anchor for o in openings(mesh)}
-    assert set(found) == set(loops) and len(openings(mesh)) == len(loops)
-    for name, anchor in found.items():
-        np.testing.assert_allclose(anchor, loops[name].mean(0), atol=1e-6)
+    assert set(found) == set(garment.loops) and len(openings(mesh)) == len(garment.loops)
+    height_px = np.ptp(mesh.vertices[:, 1]) * camera.focal_px
+    for name, ends in openings_px(garment, photo).items():
+        at_px = project(camera, np.array(found[name])[None])[0][0]
+        assert np.linalg.norm(at_px - np.mean(ends, 0)) < 0.05 * height_px, name
+
+
+def test_an_anchor_is_the_middle_of_the_ends_however_deep_the_lip_dips() -> None:
+    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    dip = np.where(np.sin(angle) > 0, 0.8, 0.1) * np.abs(np.sin(angle))
+    loop = np.stack([0.3 + np.cos(angle), 2 - dip, 0.5 * np.sin(angle)], 1)
+    np.testing.assert_allclose(anchor(loop), [0.3, 2, 0], atol=0.02)
+
+
+def test_the_anchor_of_a_loop_without_depth_is_its_mean() -> None:
+    square = np.array([[0, 0, 1], [2, 0, 1], [2, 1, 1], [0, 1, 1.0]])
+    np.testing.assert_allclose(anchor(square), [1, 0.5, 1])
 
 
 @pytest.mark.parametrize("garment_class", CLASSES)
 def test_corners_split_for_a_texture_change_nothing(garment_class: str) -> None:
-    mesh, _ = truth(garment_class, 0)
+    mesh = truth(garment_class, 0)
     apart = trimesh.Trimesh(mesh.triangles.reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3), process=False)
     whole, split = openings(mesh), openings(apart)
     assert [o.name for o in whole] == [o.name for o in split]

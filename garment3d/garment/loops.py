@@ -120,5 +120,22 @@ def openings(mesh: trimesh.Trimesh) -> tuple[Opening, ...]:
     vertices = np.asarray(mesh.vertices)
     loops = [vertices[loop] for loop in boundary_loops(mesh)]
     names = name_loops(loops, np.stack([vertices.min(0), vertices.max(0)]))
-    anchors = [loop.mean(0).tolist() for loop in loops]
+    anchors = [anchor(loop).tolist() for loop in loops]
     return tuple(Opening(name, (x, y, z)) for name, (x, y, z) in zip(names, anchors, strict=True))
+
+
+def anchor(loop: np.ndarray) -> np.ndarray:
+    """[3] the middle between an opening's two ends, where its [K,3] loop passes from front to back.
+
+    A deep neckline does not pull it down, as it would the loop's mean; a loop without depth has its mean.
+    """
+    depth = loop[:, 2] - (loop[:, 2].min() + loop[:, 2].max()) / 2
+    following = np.roll(depth, -1)
+    turns = np.flatnonzero((depth >= 0) != (following >= 0))
+    if len(turns) < 2:
+        return loop.mean(0)
+    share = (depth[turns] / (depth[turns] - following[turns]))[:, None]
+    ends = loop[turns] + share * (np.roll(loop, -1, 0)[turns] - loop[turns])
+    apart = np.linalg.norm(ends[:, None] - ends[None], axis=-1)
+    first, second = np.unravel_index(apart.argmax(), apart.shape)
+    return (ends[first] + ends[second]) / 2
