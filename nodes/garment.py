@@ -90,7 +90,7 @@ class Texture(io.ComfyNode):
                 "texture from image",
             ],
             inputs=[
-                io.Mesh.Input("mesh", tooltip="A garment shell, also after Decimate Mesh; it gets new uvs where it has none that can be used."),
+                io.Mesh.Input("mesh", tooltip="A garment shell, also after Decimate Mesh, which drops its uvs."),
                 io.Image.Input("image", tooltip="The photo from which the shell was made."),
                 io.Mask.Input("mask", tooltip="The mask from which the shell was made."),
                 io.Image.Input("back_image", optional=True, tooltip="Optional photo of the real back."),

@@ -10,7 +10,7 @@ Keys of report.json; every key is always there, null where it says so:
     engines           what did each stage: mask (file, alpha, quick), shell (inflated), texture (photo, photo+back),
                       views (rendered)
     mask_confidence   0..1, of the quick mask; null where a mask was given
-    openings          a list of {name, anchor}: anchor is [x, y, z] in the canonical frame of cameras.json
+    openings          a list of {name, anchor}: anchor is the middle of its two ends, [x, y, z] in the canonical frame
     figures           triangles, vertices; components, boundary_loops, non_manifold_edges, non_manifold_vertices,
                       degenerate_faces, inverted_faces, inside_out (all after welding by position);
                       silhouette_iou, front_psnr_db (null if the pictures are identical or nothing can be compared);
