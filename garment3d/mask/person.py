@@ -10,6 +10,8 @@ from scipy import ndimage
 
 _TOP = 1 / 6
 """A standing person's head is within this part of the outline's height."""
+_FACE = 0.78
+"""Least height of a face in its widths, be it under a hat; the shaded inside of a neckline is wider."""
 _LEAST_BLOB = 0.004
 """Hands and faces are larger than this part of the outline's area; flecks of a print are not."""
 
@@ -33,7 +35,9 @@ def shows_person(lab: np.ndarray, binary: np.ndarray) -> bool:
     at_top[0] = 0
     face = labels[top] == at_top.argmax()
     narrow = face.any(0).sum() < 0.6 * binary.any(0).sum()
-    return bool(at_top.sum() > 0.15 * np.count_nonzero(binary[top]) and narrow)
+    whole_face = labels == at_top.argmax()
+    upright = np.count_nonzero(whole_face.any(1)) > _FACE * np.count_nonzero(whole_face.any(0))
+    return bool(at_top.sum() > 0.15 * np.count_nonzero(binary[top]) and narrow and upright)
 
 
 def skin_coloured(lab: np.ndarray) -> np.ndarray:
