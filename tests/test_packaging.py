@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,20 +82,36 @@ COMFYUI_HAS = ["av>=16", "pillow", "scipy", "tqdm"]
 """Of our own requirements, those ComfyUI has installed before a pack is."""
 
 
-@pytest.mark.parametrize("numpy", ["numpy<2", "numpy>=2"])
-@pytest.mark.parametrize("transformers", ["transformers==4.50.3", "transformers==4.57.*", "transformers>=5"])
-def test_an_installation_changes_nothing_that_is_there(transformers, numpy, tmp_path, index):
+TRANSFORMERS = ("transformers==4.50.3", "transformers==4.57.*", "transformers>=5")
+NUMPYS = ("numpy<2", "numpy>=2")
+
+
+@pytest.fixture(scope="module")
+def planned(index, tmp_path_factory):
+    """An environment and pip's plan for it, by what it was made from; pip mostly waits, so several plan at once."""
+
+    def planned_for(wanted: tuple[str, str]) -> tuple[Environment, dict[str, str]]:
+        environment = make(tmp_path_factory.mktemp("environment"), *wanted)
+        return environment, plan(environment, REQUIREMENTS)
+
+    pairs = list(product(TRANSFORMERS, NUMPYS))
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(pairs, pool.map(planned_for, pairs), strict=True))
+
+
+@pytest.mark.parametrize("numpy", NUMPYS)
+@pytest.mark.parametrize("transformers", TRANSFORMERS)
+def test_an_installation_changes_nothing_that_is_there(transformers, numpy, planned):
     """Whatever is installed stays at its version, torch, torchvision, numpy and transformers first of all.
 
     The environment is a venv that holds metadata and no code: transformers, numpy and all they depend on as the index
     has them now; torch and torchvision (5 GB) written here, with their true requirements but for the graphics card's.
     pip's resolver reads nothing else, and is asked for a plan only.
     """
-    environment = make(tmp_path, transformers, numpy)
+    environment, new = planned[transformers, numpy]
     assert {"torch", "torchvision", "numpy", "transformers"} <= environment.installed.keys()
-    planned = plan(environment, REQUIREMENTS)
-    assert planned.keys() & environment.installed.keys() == set()
-    assert {"scikit-image", "scipy", "trimesh", "xatlas"} <= planned.keys()
+    assert new.keys() & environment.installed.keys() == set()
+    assert {"scikit-image", "scipy", "trimesh", "xatlas"} <= new.keys()
 
 
 def test_nor_does_it_line_by_line_as_comfyui_manager_installs(tmp_path, index):
