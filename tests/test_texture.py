@@ -251,6 +251,20 @@ def test_what_cannot_be_textured_says_why():
         texture_garment(trimesh.Trimesh(np.zeros((0, 3)), np.zeros((0, 3), int)), rgb, soft, size=256)
 
 
+@pytest.mark.parametrize("moved", [3.0, [0.0, 900.0, 0.0]])
+def test_a_mesh_that_is_not_in_the_photo_is_refused(moved):
+    mesh = tube(rows=6, around=12)
+    mesh.vertices = mesh.vertices + moved
+    with pytest.raises(MeshError, match="lies in the photo"):
+        texture_garment(mesh, *photo_of(plain, 120), size=256)
+
+
+def test_a_mesh_without_area_is_refused():
+    line = trimesh.Trimesh(np.zeros((3, 3)), [[0, 1, 2]], process=False)
+    with pytest.raises(MeshError, match="area 0"):
+        texture_garment(line, *photo_of(plain, 120), size=256)
+
+
 def test_the_atlas_is_the_same_in_bands_and_at_once(monkeypatch):
     from garment3d.garment.texture import atlas
 

@@ -12,6 +12,7 @@ from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from ...camera import photo_camera
+from ...camera import project as to_pixels  # this package has a module of that name
 from ...errors import MaskError, MeshError
 from ..flatten import signed_areas
 from .atlas import PADDING, texels, widened
@@ -88,8 +89,18 @@ def _check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, size: int) 
             f"The mask is {soft.shape[1]}×{soft.shape[0]} and the photo {rgb.shape[1]}×{rgb.shape[0]}; "
             "give a mask of the photo's size."
         )
-    if not len(mesh.faces) or not np.isfinite(mesh.vertices).all():
-        raise MeshError(f"A mesh of {len(mesh.vertices)} vertices and {len(mesh.faces)} faces can't be textured.")
+    if not len(mesh.faces) or not np.isfinite(mesh.vertices).all() or not mesh.area > 0:
+        raise MeshError(
+            f"A mesh of {len(mesh.vertices)} vertices, {len(mesh.faces)} faces and area {mesh.area:.3g} "
+            "can't be textured."
+        )
+    at_px, _ = to_pixels(photo_camera(soft), np.asarray(mesh.vertices))
+    inside = (at_px >= 0).all(1) & (at_px < soft.shape[::-1]).all(1)
+    if inside.mean() < 0.5:
+        raise MeshError(
+            f"Only {inside.mean():.0%} of the mesh lies in the photo: give the photo and mask that it was made from, "
+            "and the mesh in the canonical frame (longest side 1, centred, front +Z)."
+        )
 
 
 def _usable_uv(mesh: trimesh.Trimesh) -> bool:
