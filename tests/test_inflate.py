@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from garment3d.garment.depth import PROPORTIONS, depths
+from garment3d.garment.flatten import signed_areas
 from garment3d.garment.inflate import diffused, inflation, laplacian
-from garment3d.garment.mesher import fill, signed_areas, triangulate
+from garment3d.garment.mesher import fill, triangulate
 from tests.drawn import circle, spaced
 from tests.solids import grid
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from garment3d.garment.flatten import signed_areas
 from garment3d.garment.mesher import (
     crossings,
     fill,
@@ -13,7 +14,6 @@ from garment3d.garment.mesher import (
     rim,
     rim_rings,
     ring_edges,
-    signed_areas,
     split_inner_edges,
     triangulate,
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from garment3d.garment.depth import depths
+from garment3d.garment.flatten import signed_areas
 from garment3d.garment.inflate import inflation
-from garment3d.garment.mesher import fill, inside, rim_rings, signed_areas, triangulate
+from garment3d.garment.mesher import fill, inside, rim_rings, triangulate
 from garment3d.garment.unroll import unrolled
 from tests.drawn import GARMENTS, outline_of, shoelace, spaced
 

@@ -122,12 +122,6 @@ def crossings(segments: np.ndarray) -> np.ndarray:
     return (apart & apart.T).any(1)
 
 
-def signed_areas(places: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """[F] areas of triangles of [N,2] places, negative where clockwise."""
-    u, v = places[faces[:, 1]] - places[faces[:, 0]], places[faces[:, 2]] - places[faces[:, 0]]
-    return 0.5 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-
-
 def split_inner_edges(faces: np.ndarray, shared: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Faces after every inner edge between two `shared` [N] vertices got a midpoint, and the [K,2] edges split.
 

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 
 from ..camera import photo_camera
 from .depth import DepthModel, depths
-from .mesher import rim_rings, signed_areas, split_inner_edges
+from .flatten import signed_areas
+from .mesher import rim_rings, split_inner_edges
 from .neckline import front_neckline
 from .openings import Outline, Span, class_of, find_openings
 from .panels import Panel, RaggedOutline, Ring, panels, pieces_of, sampled

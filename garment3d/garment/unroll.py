@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from .flatten import signed_areas
 from .inflate import diffused
-from .mesher import crossings, rim_rings, signed_areas
+from .mesher import crossings, rim_rings
 
 CIRCLE_EXCESS = np.pi / 2 - 1
 """How much longer a quarter of a circle is than its radius, in radii."""
