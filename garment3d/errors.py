@@ -3,9 +3,14 @@
 GarmentError
 ├── PhotoError          the file or image can't be read as a photo
 ├── MaskError           a mask that can't be used: empty, full, another size
-│   └── UnclearGarment  garment and background can't be told apart without help
+│   ├── UnclearGarment  garment and background can't be told apart without help
+│   └── PromptError     points or a box that can't be meant
 ├── OutlineError        the outline gives no usable garment: openings, shell
 ├── MeshError           a mesh that a stage can't take
+│   └── SurfaceError    a scene gives no surface at that threshold
+├── WeightsError        a model file that can't be used: damaged, another model, unsafe
+│   ├── MissingWeights  no file of that model is on disk
+│   └── DownloadError   a download that did not arrive whole
 └── SaveError           a file can't be written; what was there before is untouched
 """
 
@@ -26,12 +31,32 @@ class UnclearGarment(MaskError):
     """Garment and background can't be told apart; a mask, a box or a stronger mask engine is needed."""
 
 
+class PromptError(MaskError):
+    """Points, a box or classes that can't be meant: outside the photo, unreadable, unknown."""
+
+
 class OutlineError(GarmentError):
     """The outline of the mask gives no usable garment."""
 
 
 class MeshError(GarmentError):
     """A mesh that a stage can't take: no faces, NaN vertices, no height."""
+
+
+class SurfaceError(MeshError):
+    """A scene gives no surface at that threshold."""
+
+
+class WeightsError(GarmentError):
+    """A model file that can't be used: damaged, of another model, or unsafe to read; nothing in it was run."""
+
+
+class MissingWeights(WeightsError):
+    """No file of that model is on disk."""
+
+
+class DownloadError(WeightsError):
+    """A download that did not arrive whole; what arrived is kept and a second try goes on from there."""
 
 
 class SaveError(GarmentError):
