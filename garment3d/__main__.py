@@ -12,18 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from . import __version__
-from .errors import GarmentError, MaskError, PhotoError, SaveError
+from .arguments import parser
+from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError
 
 if TYPE_CHECKING:
+    from .engines import Models
     from .export.report import Report
     from .pipeline import Settings
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 MASK_NAMES = ("{}.mask.png", "{}_mask.png", "{}.png", "{}.jpg", "{}.webp")
-FORMATS = ("glb", "obj", "ply", "stl")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
             stream.reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -47,23 +47,25 @@ def _run_all(arguments: argparse.Namespace) -> int:
         _check(arguments, photos)
     except GarmentError as error:
         return _fail(error, arguments.debug)
+    from .engines import Models
     from .export.folder import unique_names
 
+    models = Models(arguments.models, arguments.device)
     names = unique_names([photo.stem for photo in photos])
     for photo, name in zip(photos, names, strict=True):
         try:
-            _run_one(photo, arguments.output / name, arguments)
+            _run_one(photo, arguments.output / name, arguments, models)
         except Exception as error:  # the next photo may still succeed
             failed += _fail(error, arguments.debug, photo)
     return 1 if failed or not photos else 0
 
 
-def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace) -> None:
+def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: Models) -> None:
     with _Bar(photo.name) as tell:
         from .export.result import save
         from .pipeline import run
 
-        result = run(photo, _settings(arguments, photo), tell)
+        result = run(photo, _settings(arguments, photo), tell, models)
         report = save(result, folder, arguments.formats, arguments.turntable, arguments.device, tell)
     _tell(report, folder)
 
@@ -72,6 +74,7 @@ def _tell(report: Report, folder: Path) -> None:
     names = ", ".join(opening.name for opening in report.openings)
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
     print(f"{report.photo}: {report.garment_class}, {report.figures.triangles} triangles, open at {names or 'nothing'}")
+    print(f"  engines: {', '.join(f'{stage} {who}' for stage, who in report.engines._asdict().items())}")
     print(f"  seconds: {spent}; total {sum(report.seconds.values()):.1f}")
     for warning in report.warnings:
         print(f"  warning: {warning}")
@@ -124,6 +127,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
             raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
     if arguments.mask is not None and arguments.box is not None:
         raise MaskError("--mask and --box can't go together: the mask already says where the garment is.")
+    if arguments.models is not None and not arguments.models.is_dir():
+        raise MissingWeights(f"--models {arguments.models} is no folder; give ComfyUI's models folder.")
     if arguments.device != "cpu":
         import torch
 
@@ -147,6 +152,15 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
         triangles=arguments.triangles,
         length_cm=arguments.length_cm,
         device=arguments.device,
+        models=arguments.models,
+        engine_mask=arguments.engine_mask,
+        engine_views=arguments.engine_views,
+        engine_surface=arguments.engine_surface,
+        prompt=arguments.prompt,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        resolution=arguments.mc_resolution,
+        threshold=arguments.threshold,
     )
     if arguments.mask is not None and arguments.mask.is_dir():
         settings = replace(settings, mask=_mask_in(arguments.mask, photo))
@@ -164,7 +178,7 @@ def _mask_in(folder: Path, photo: Path) -> Path:
 class _Bar:
     """A progress bar on a terminal, nothing elsewhere; gives a `Progress`."""
 
-    STAGES = ("read", "mask", "shell", "texture", "views", "check", "save", "turntable", "report")
+    STAGES = ("read", "mask", "shell", "texture", "surface", "views", "check", "save", "turntable", "report")
 
     def __init__(self, name: str) -> None:
         from tqdm import tqdm
@@ -183,102 +197,6 @@ class _Bar:
         self._bar.set_postfix_str(stage, refresh=False)
         self._bar.n = self.STAGES.index(stage) + fraction
         self._bar.refresh()
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One sentence, without the usage that hides it."""
-        self.exit(2, f"garment3d: {message}; see {self.prog} --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m garment3d",
-        description="Turns a front photo of a garment into a textured, open 3D garment with views all around it.",
-        epilog="Each photo gets its own folder; photos of the same name get -2, -3, … A second run replaces the first.",
-    )
-    add = parser.add_argument
-    add("photos", nargs="+", type=Path, metavar="PHOTO", help="photo of a garment, or a folder of them")
-    add("-o", "--output", type=Path, default=Path("garment3d_out"), metavar="DIR", help="default garment3d_out")
-    add(
-        "--mask",
-        type=Path,
-        metavar="FILE|FOLDER",
-        help="white garment on black; in a folder <photo>.mask.png",
-    )
-    add("--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels around the garment, where it can't be found without")
-    add("--back", type=Path, metavar="FILE", help="photo of the garment's back, for its texture")
-    add("--step", type=_between(1, 360), default=20.0, metavar="DEG", help="between the views; default 20")
-    add(
-        "--elevation",
-        type=_between(-80, 80),
-        default=0.0,
-        metavar="DEG",
-        help="of the views, from above; default 0",
-    )
-    add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a view; default 512")
-    add("--texture-size", type=_whole(256, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
-    add("--length-cm", type=_between(1, 1000), metavar="N", help="top to bottom; default: usual for the class")
-    add("--triangles", type=_whole(200, 1_000_000), default=20_000, metavar="N", help="about so many; default 20000")
-    add(
-        "--format",
-        type=_formats,
-        default=FORMATS[:2],
-        dest="formats",
-        metavar="LIST",
-        help="of glb,obj,ply,stl; glb,obj",
-    )
-    add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
-    add("--device", default="cpu", help="where to draw, cpu or cuda; default cpu")
-    add("--debug", action="store_true", help="show where an error comes from")
-    add("--version", action="version", version=f"Garment3D {__version__}")
-    return parser
-
-
-def _between(low: float, high: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = float(text) if _is_number(text) else None
-        if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
-        return value
-
-    return number
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = _between(low, high)(text)
-        if value != int(value):
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number")
-        return int(value)
-
-    return number
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _box(text: str) -> tuple[int, int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 4 or not all(part.strip().lstrip("-").isdigit() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text} is not four whole numbers X0,Y0,X1,Y1")
-    x0, y0, x1, y1 = (int(part) for part in parts)
-    if x1 <= x0 or y1 <= y0:
-        raise argparse.ArgumentTypeError(f"{text} is an empty box: X1 must be above X0 and Y1 above Y0")
-    return x0, y0, x1, y1
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(part.strip().lower().lstrip(".") for part in text.split(",") if part.strip()))
-    unknown = [part for part in chosen if part not in FORMATS]
-    if unknown or not chosen:
-        raise argparse.ArgumentTypeError(f"{text} is not a list of {', '.join(FORMATS)}")
-    return chosen
 
 
 if __name__ == "__main__":

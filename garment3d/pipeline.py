@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .camera import orbit, orbit_radius
-from .data import Opening, Photo
+from .data import Opening, Photo, Views
+from .engines import Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
 from .errors import UnclearGarment
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
@@ -52,26 +53,57 @@ class Settings:
     length_cm: float | None = None
     """Vertical extent of the garment; None takes the usual length of its class."""
     device: str = "cpu"
-    """Where the texture and pictures are drawn: cpu, cuda, …"""
+    """Where the models run and the pictures are drawn: cpu, cuda, …"""
+    models: Path | None = None
+    """A ComfyUI models folder; None uses no model files."""
+    engine_mask: str = "auto"
+    """auto, quick, sam or clothes; auto takes what is on disk."""
+    engine_views: str = "auto"
+    """auto, rendered or zero123."""
+    engine_surface: str = "auto"
+    """auto, none or triposr."""
+    prompt: str = ""
+    """JSON of points and a box for SAM, in pixels of the upright photo."""
+    steps: int = 50
+    """Denoising steps of Zero123."""
+    seed: int = 0
+    """Of Zero123's noise: the same seed gives the same pictures."""
+    resolution: int = 256
+    """Samples per axis of TripoSR's surface."""
+    threshold: float = 25.0
+    """Density at which TripoSR's surface is cut."""
 
 
-def run(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Result:
-    """The Result of one photo file; what a stage can't take raises a GarmentError with one sentence."""
+def run(
+    path: str | Path,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    models: Models | None = None,
+) -> Result:
+    """The Result of one photo file; what a stage can't take raises a GarmentError with one sentence.
+
+    Args:
+        models: what an earlier photo's run has read already; None reads what this one needs.
+    """
     settings = settings or Settings()
+    models = models or Models(settings.models, settings.device)
     clock = Clock(progress)
     with clock.stage("read"):
         photo = read_photo(path)
     with clock.stage("mask"):
-        mask = _mask(photo, settings)
+        mask = _mask(photo, settings, models)
     with clock.stage("shell"):
         outline = find_openings(mask.soft)
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
     with clock.stage("texture"):
         mesh = _texture(shell, photo, mask, settings)
+    surface = None
+    if picks_triposr(settings.engine_surface, models):
+        with clock.stage("surface") as tell:
+            cut_at = settings.threshold
+            surface = triposr_surface(photo, mask.soft, models, settings.resolution, cut_at, tell).mesh
     with clock.stage("views") as tell:
-        radius = orbit_radius(np.asarray(mesh.vertices), settings.elevation_deg)
-        around = orbit(settings.step_deg, settings.elevation_deg, radius, hw=(settings.view_px, settings.view_px))
-        views = rendered_orbit(mesh, around, device=settings.device, progress=tell)
+        views, views_engine = _views(mesh, photo, mask.soft, settings, models, tell)
     with clock.stage("check"):
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)
         measured = figures(mesh, photo.rgb, mask.soft, length_cm)
@@ -82,32 +114,42 @@ def run(path: str | Path, settings: Settings | None = None, progress: Progress |
         soft=mask.soft,
         mask_confidence=mask.confidence,
         mesh=mesh,
+        surface=surface,
         views=views,
         openings=named,
         garment_class=outline.garment_class,
         length_cm=length_cm,
-        engines=Engines(mask=mask.engine, texture="photo+back" if settings.back else "photo"),
+        engines=Engines(
+            mask=mask.engine,
+            texture="photo+back" if settings.back else "photo",
+            surface="none" if surface is None else "triposr",
+            views=views_engine,
+        ),
         figures=measured,
         seconds=clock.seconds,
         warnings=_warnings(mask, measured, named, outline.spans),
     )
 
 
-class _Mask(NamedTuple):
-    soft: np.ndarray
-    engine: str
-    confidence: float | None
-
-
-def _mask(photo: Photo, settings: Settings) -> _Mask:
+def _mask(photo: Photo, settings: Settings, models: Models) -> Cut:
     if settings.mask is not None:
-        return _Mask(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
-    quick = quick_mask(photo.rgb, photo.alpha, settings.box)
-    cut_out = photo.alpha is not None and np.array_equal(quick.soft, photo.alpha.astype(np.float32) / 255)
-    return _Mask(quick.soft, "alpha" if cut_out else "quick", quick.confidence)
+        return Cut(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
+    return cut_out(photo, settings.engine_mask, models, settings.box, settings.prompt)
 
 
-def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settings) -> trimesh.Trimesh:
+def _views(
+    mesh: trimesh.Trimesh, photo: Photo, soft: np.ndarray, settings: Settings, models: Models, tell: Tell
+) -> tuple[Views, str]:
+    """The orbit's pictures and who made them."""
+    if picks_zero123(settings.engine_views, models):
+        around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256))
+        return zero123_views(photo, soft, around, models, settings.steps, settings.seed, tell), "zero123"
+    radius = orbit_radius(np.asarray(mesh.vertices), settings.elevation_deg)
+    around = orbit(settings.step_deg, settings.elevation_deg, radius, hw=(settings.view_px, settings.view_px))
+    return rendered_orbit(mesh, around, device=settings.device, progress=tell), "rendered"
+
+
+def _texture(shell: trimesh.Trimesh, photo: Photo, mask: Cut, settings: Settings) -> trimesh.Trimesh:
     back_rgb = back_soft = None
     if settings.back is not None:
         back = read_photo(settings.back)
@@ -120,7 +162,7 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: _Mask, settings: Settin
     return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
 
 
-def _warnings(mask: _Mask, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:
+def _warnings(mask: Cut, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:
     found = []
     on_mesh, on_outline = (", ".join(sorted(o.name for o in some)) for some in (named, spans))
     if mask.confidence is not None and mask.confidence < UNSURE:

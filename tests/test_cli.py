@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from garment3d import __main__ as command
+from garment3d import arguments
 from garment3d.export import result
 from garment3d.export.folder import OURS
 from garment3d.export.mesh import FORMATS
@@ -292,7 +293,7 @@ def test_a_device_that_is_not_there_is_one_sentence(call, tee, out):
 
 
 def test_the_formats_offered_are_the_formats_written():
-    assert command.FORMATS == FORMATS
+    assert arguments.FORMATS == FORMATS
 
 
 def test_help_and_version_need_no_heavy_library():

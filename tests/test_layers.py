@@ -12,14 +12,16 @@ LIBRARY = ROOT / "garment3d"
 
 LAYERS = [
     ["data", "errors"],
-    ["camera", "weights"],
+    ["camera", "checkpoint", "weights"],
     ["images"],
     ["raster", "nearest"],
     ["texels", "soundness"],
     ["render", "metrics"],
     ["mask", "views", "surface", "garment"],
     ["export"],
+    ["engines"],
     ["pipeline"],
+    ["arguments"],
     ["__main__"],
 ]
 """Low to high; a part imports from lower layers and from itself, never from its own layer's other parts."""

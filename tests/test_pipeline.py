@@ -96,7 +96,7 @@ def test_the_same_photo_gives_the_same_garment(result, folder):
 
 
 def test_the_engines_say_where_the_mask_came_from(result, folder):
-    assert result.engines == ("file", "inflated", "photo", "rendered") and result.mask_confidence is None
+    assert result.engines == ("file", "inflated", "photo", "none", "rendered") and result.mask_confidence is None
     quick = run(folder / "tee.png", SMALL)
     assert quick.engines.mask == "quick" and 0 <= (quick.mask_confidence or -1) <= 1
     cut = run(draw(folder / "cut.png", "RGBA"), SMALL)

@@ -21,6 +21,7 @@ OURS = (
     "cameras.json",
     "turntable.mp4",
     *(f"garment.{suffix}" for suffix in ("glb", "obj", "mtl", "png", "jpg", "ply", "stl")),
+    "surface.glb",
     "report.json",
     "report.html",
 )

@@ -82,6 +82,7 @@ def mesh_files(
     garment_class: str = "",
     name: str = "garment",
     jpeg: bool = False,
+    at: Placement | None = None,
 ) -> tuple[File, ...]:
     """The files of a canonical mesh, ready to be written: `name`.glb, .obj with .mtl and .png, .ply, .stl.
 
@@ -90,11 +91,12 @@ def mesh_files(
     Args:
         length_cm: vertical extent of the garment in the files.
         jpeg: embeds the texture as a JPEG of quality 92, smaller and not exact; OBJ's picture is then JPEG too.
+        at: how it stands in the file, for a mesh that belongs beside another; None puts it on the floor.
     """
     unknown = [format for format in formats if format not in FORMATS]
     if unknown:
         raise MeshError(f"Can't save as {', '.join(unknown)}; choose from {', '.join(FORMATS)}.")
-    placed = placement(np.asarray(mesh.vertices), length_cm)
+    placed = at or placement(np.asarray(mesh.vertices), length_cm)
     solid = parts(mesh, placed.points)
     texture = None
     if solid.pixels is not None and ({"glb", "obj"} & set(formats)):

@@ -86,6 +86,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("Faulty edges, vertices, faces", str(faults)),
         ("Length", f"{report.length_cm:g} cm"),
         ("Mask", mask),
+        ("Views", {"rendered": "drawn from the garment", "zero123": "imagined by Zero123"}[report.engines.views]),
+        *([("Surface", "TripoSR, surface.glb")] if report.engines.surface == "triposr" else []),
     ]
 
 

@@ -7,9 +7,9 @@ Keys of report.json; every key is always there, null where it says so:
     garment_class     tee, longsleeve, top, dress, skirt or trousers
     length_cm         vertical extent of the garment in the saved files
     size_cm           [width, height, depth] in the saved files
-    engines           what did each stage: mask (file, alpha, quick), shell (inflated), texture (photo, photo+back),
-                      views (rendered)
-    mask_confidence   0..1, of the quick mask; null where a mask was given
+    engines           what did each stage: mask (file, alpha, quick, sam, clothes, clothes+sam), shell (inflated),
+                      texture (photo, photo+back), surface (none, triposr), views (rendered, zero123)
+    mask_confidence   0..1, of the mask's engine; null where a mask was given or the engine has no opinion
     openings          a list of {name, anchor}: anchor is the middle of its two ends, [x, y, z] in the canonical frame
     figures           triangles, vertices; components, boundary_loops, non_manifold_edges, non_manifold_vertices,
                       degenerate_faces, inverted_faces, inside_out (all after welding by position);
@@ -37,11 +37,14 @@ class Engines(NamedTuple):
     """What did each stage."""
 
     mask: str
-    """file, alpha or quick."""
+    """file, alpha, quick, sam, clothes, or clothes+sam where the parser prompted SAM."""
     shell: str = "inflated"
     texture: str = "photo"
     """photo, or photo+back where a back photo was given."""
+    surface: str = "none"
+    """none, or triposr where its mesh is saved beside the garment."""
     views: str = "rendered"
+    """rendered or zero123."""
 
 
 class Report(NamedTuple):

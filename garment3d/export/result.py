@@ -16,7 +16,7 @@ from .cameras import cameras_json, view_names
 from .clock import Clock, Progress
 from .figures import Figures
 from .folder import staged
-from .mesh import mesh_files, placement
+from .mesh import File, Placement, mesh_files, placement
 from .page import Pictures, report_html
 from .parts import parts
 from .report import Engines, Report, report_json
@@ -37,9 +37,11 @@ class Result(NamedTuple):
     soft: np.ndarray
     """[H,W] float32 mask, 1 = garment."""
     mask_confidence: float | None
-    """0..1 of the quick mask; None for a mask that was given."""
+    """0..1 by the mask's engine; None for a mask that was given."""
     mesh: trimesh.Trimesh
     """Textured, open, one layer."""
+    surface: trimesh.Trimesh | None
+    """TripoSR's closed, coloured mesh, or None."""
     views: Views
     """Over white."""
     openings: tuple[Opening, ...]
@@ -95,8 +97,13 @@ def _write(result: Result, room: Path, formats: Sequence[str], pictures: np.ndar
         views = list(pool.map(png_bytes, pictures))
         replace_file(room / "mask.png", png_bytes(to_uint8(result.soft)))
         replace_file(room / "cameras.json", cameras.encode())
-        for name, data in [*zip(names, views, strict=True), *meshes.result()]:
+        beside = () if result.surface is None else _surface_files(result.surface, result, placed)
+        for name, data in [*zip(names, views, strict=True), *meshes.result(), *beside]:
             replace_file(room / name, data)
+
+
+def _surface_files(surface: trimesh.Trimesh, result: Result, placed: Placement) -> tuple[File, ...]:
+    return mesh_files(surface, (), result.length_cm, ("glb",), result.garment_class, "surface", at=placed)
 
 
 def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]) -> Report:

@@ -1,0 +1,134 @@
+"""What the command line takes: its options, what they may be, and the help that tells of them.
+
+Wrong arguments end with one sentence, before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from . import __version__
+
+FORMATS = ("glb", "obj", "ply", "stl")
+ENGINES = {
+    "mask": ("auto", "quick", "sam", "clothes"),
+    "views": ("auto", "rendered", "zero123"),
+    "surface": ("auto", "none", "triposr"),
+}
+"""Per stage, who may do it; auto takes the models that are on disk."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, without the usage that hides it."""
+        self.exit(2, f"garment3d: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `python -m garment3d PHOTO …`."""
+    made = _Parser(
+        prog="python -m garment3d",
+        description="Turns a front photo of a garment into a textured, open 3D garment with views all around it.",
+        epilog="python -m garment3d weights … lists and downloads model files, check … tries them. "
+        "Each photo gets its own folder; photos of the same name get -2, -3, … A second run replaces the first.",
+    )
+    add = made.add_argument
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="photo of a garment, or a folder of them")
+    add("-o", "--output", type=Path, default=Path("garment3d_out"), metavar="DIR", help="default garment3d_out")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="white garment on black; in a folder <photo>.mask.png",
+    )
+    add("--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels around the garment, where it can't be found without")
+    add("--back", type=Path, metavar="FILE", help="photo of the garment's back, for its texture")
+    add("--step", type=_between(1, 360), default=20.0, metavar="DEG", help="between the views; default 20")
+    add(
+        "--elevation",
+        type=_between(-80, 80),
+        default=0.0,
+        metavar="DEG",
+        help="of the views, from above; default 0",
+    )
+    add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a view; default 512")
+    add("--texture-size", type=_whole(256, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
+    add("--length-cm", type=_between(1, 1000), metavar="N", help="top to bottom; default: usual for the class")
+    add("--triangles", type=_whole(200, 1_000_000), default=20_000, metavar="N", help="about so many; default 20000")
+    add(
+        "--format",
+        type=_formats,
+        default=FORMATS[:2],
+        dest="formats",
+        metavar="LIST",
+        help="of glb,obj,ply,stl; glb,obj",
+    )
+    _add_models(made)
+    add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
+    add("--device", default="cpu", help="where models run and pictures are drawn, cpu or cuda; default cpu")
+    add("--debug", action="store_true", help="show where an error comes from")
+    add("--version", action="version", version=f"Garment3D {__version__}")
+    return made
+
+
+def _add_models(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group(
+        "models", "none is needed and none is downloaded unasked; auto takes those that are on disk"
+    ).add_argument
+    add("--models", type=Path, metavar="DIR", help="a ComfyUI models folder with SAM, Zero123, TripoSR, a parser")
+    for stage, engines in ENGINES.items():
+        add(f"--engine-{stage}", choices=engines, default="auto", help=f"who makes the {stage}; default auto")
+    add("--prompt", default="", metavar="JSON", help='for SAM: {"points": [[x, y, 1], …], "box": [x0, y0, x1, y1]}')
+    add("--steps", type=_whole(2, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
+    add("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="of Zero123's views; default 0")
+    add("--mc-resolution", type=_whole(32, 1024), default=256, metavar="N", help="of TripoSR's surface; default 256")
+    add("--threshold", type=_between(0.1, 1000), default=25.0, metavar="N", help="of TripoSR's density; default 25")
+
+
+def _between(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text) if _is_number(text) else None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
+        return value
+
+    return number
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = _between(low, high)(text)
+        if value != int(value):
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number")
+        return int(value)
+
+    return number
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().lstrip("-").isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is not four whole numbers X0,Y0,X1,Y1")
+    x0, y0, x1, y1 = (int(part) for part in parts)
+    if x1 <= x0 or y1 <= y0:
+        raise argparse.ArgumentTypeError(f"{text} is an empty box: X1 must be above X0 and Y1 above Y0")
+    return x0, y0, x1, y1
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(part.strip().lower().lstrip(".") for part in text.split(",") if part.strip()))
+    unknown = [part for part in chosen if part not in FORMATS]
+    if unknown or not chosen:
+        raise argparse.ArgumentTypeError(f"{text} is not a list of {', '.join(FORMATS)}")
+    return chosen
