@@ -1,0 +1,276 @@
+"""Model files to tensors and tensors into networks: memory-mapped, nothing in a file is ever run, nothing guessed.
+
+Every bad file is met here once, so that the engines see whole tensors of the right model or one clear sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import MissingWeights, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+AGAIN = "download it again from its official place"
+SHOWN = 3
+"""How many keys of each sort an error names."""
+
+FAMILIES = (
+    ("sam-hq", ("mask_decoder.hf_token.weight",)),
+    ("mobilesam", ("image_encoder.patch_embed.seq.0.c.weight", "mask_decoder.iou_token.weight")),
+    ("sam", ("image_encoder.patch_embed.proj.weight", "mask_decoder.iou_token.weight")),
+    ("sam2", ("image_encoder.trunk.patch_embed.proj.weight",)),
+    ("sam transformers", ("vision_encoder.patch_embed.projection.weight",)),
+    ("triposr", ("post_processor.upsample.weight", "tokenizer.embeddings")),
+    ("zero123", ("cc_projection.weight",)),
+    ("stable diffusion", ("model.diffusion_model.",)),
+    ("diffusers unet", ("time_embedding.linear_1.weight", "down_blocks.")),
+    ("vae", ("decoder.conv_in.weight",)),
+    ("clothes", ("decode_head.", "segformer.encoder.")),
+    ("segformer backbone", ("segformer.encoder.",)),
+    ("clip vision", ("vision_model.",)),
+    ("clip vision", ("visual.conv1.weight",)),
+)
+"""Model families by keys that each has and no family before it lacks; a name that ends in a dot is a beginning."""
+
+TITLES = {
+    "triposr": "TripoSR",
+    "zero123": "Zero123",
+    "sam": "SAM",
+    "sam-hq": "SAM-HQ",
+    "mobilesam": "MobileSAM",
+    "sam2": "SAM 2",
+    "sam transformers": "SAM in transformers' layout",
+    "clothes": "a Segformer clothes parser",
+    "segformer backbone": "a Segformer without its decode head",
+    "stable diffusion": "Stable Diffusion",
+    "diffusers unet": "a diffusers UNet",
+    "vae": "a VAE",
+    "clip vision": "a CLIP image encoder",
+}
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The flat state dict of a model file, CPU, memory-mapped where the file allows; no tensors raise WeightsError.
+
+    A wrapping "state_dict" or "model" is taken off. Pickles are read with `weights_only=True`, nothing else.
+    """
+    path = Path(path)
+    layout = _layout(path)
+    if layout == "safetensors":
+        return _read_safetensors(path)
+    held = _read_pickle(path, mmap=layout == "zip")
+    import torch
+
+    tensors = {key: value for key, value in _unwrapped(held).items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise WeightsError(f"{path.name} is a pickle without tensors ({_described(held)}); {AGAIN}.")
+    return tensors
+
+
+def kind_of(keys: Collection[str]) -> str:
+    """The name of the model family that has such keys, as in TITLES; "" for keys of none."""
+    known = frozenset(keys)
+
+    def has(mark: str) -> bool:
+        return any(key.startswith(mark) for key in known) if mark.endswith(".") else mark in known
+
+    return next((kind for kind, marks in FAMILIES if all(has(mark) for mark in marks)), "")
+
+
+def demand(tensors: Mapping[str, torch.Tensor], kind: str, path: Path) -> None:
+    """Raises WeightsError if the tensors of the file are not of that family, and says which they are if it is known."""
+    found = kind_of(tensors.keys())
+    if found == kind:
+        return
+    some = ", ".join(sorted(tensors)[:SHOWN])
+    what = TITLES[found] if found else f"no model known here ({len(tensors)} tensors: {some}, …)"
+    raise WeightsError(f"{path.name} is {what}, and {TITLES[kind]} was expected; choose its official file.")
+
+
+def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+    """Puts the tensors themselves into the module, every key and shape fitting; else WeightsError names the first few.
+
+    Works for modules built under `torch.device("meta")`; `what` is the file as the person knows it.
+    """
+    wanted = module.state_dict()
+    missing = [key for key in wanted if key not in tensors]
+    further = [key for key in tensors if key not in wanted]
+    shaped = [
+        f"{key} is {_shape(tensors[key])} instead of {_shape(value)}"
+        for key, value in wanted.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    if not (missing or further or shaped):
+        module.load_state_dict(dict(tensors), strict=True, assign=True)
+        return
+    expected, found = kind_of(wanted.keys()), kind_of(tensors.keys())
+    other = f"it is {TITLES[found]}: " if found and found != expected else ""
+    faults = [
+        _listed(missing, f"of {len(wanted)} tensors missing"),
+        _listed(further, "unknown"),
+        _listed(shaped, "of another shape"),
+    ]
+    told = "; ".join(fault for fault in faults if fault)
+    raise WeightsError(f"{what} does not fit: {other}{told}; take the official file of this very model.")
+
+
+def _listed(faults: list[str], what: str) -> str:
+    if not faults:
+        return ""
+    return f"{len(faults)} {what} ({', '.join(faults[:SHOWN])}{', …' if len(faults) > SHOWN else ''})"
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(str(side) for side in tensor.shape) or "a single number"
+
+
+def _layout(path: Path) -> str:
+    """ "zip", "legacy" or "safetensors" by the first bytes; anything else raises WeightsError."""
+    if not path.exists():
+        raise MissingWeights(f"{path} does not exist.")
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder where a model file is expected; choose the file inside it.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror or error}.") from error
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(b"\x80"):
+        return "legacy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        return "safetensors"
+    raise WeightsError(f"{path.name} is no model file but {_in_words(head, path.stat().st_size)}; {AGAIN}.")
+
+
+def _in_words(head: bytes, size: int) -> str:
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        return "an empty file"
+    if not head.strip(b"\0"):
+        return f"{size:,} bytes that begin with zeros, as a download leaves that broke off"
+    if text.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, which stands for a file that was never fetched"
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return f"a web page of {size:,} bytes (a login or error page saved under this name)"
+    if text.startswith((b"{", b"[")):
+        return f"JSON text of {size:,} bytes"
+    if all(byte >= 32 or byte in b"\t\r\n" for byte in text):
+        return f"text of {size:,} bytes"
+    return f"something else ({size:,} bytes that begin with {head[:4].hex(' ')})"
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, ValueError) as error:
+        raise _damaged(path) from error
+    if not tensors:
+        raise WeightsError(f"{path.name} is a safetensors file without tensors; {AGAIN}.")
+    return tensors
+
+
+def _read_pickle(path: Path, mmap: bool) -> Any:
+    import torch
+
+    try:
+        with _odd_globals():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap or None)
+    except MemoryError:
+        raise
+    except Exception as error:  # what a damaged pickle raises is any type at all
+        refused = re.search(r"(?:GLOBAL|Unsupported class|Unsupported global:?(?: GLOBAL)?) ([\w.]+)", str(error))
+        if "TorchScript" in str(error):
+            told = f"{path.name} is a TorchScript program and no file of weights; {AGAIN}."
+        elif refused:
+            told = (
+                f"{path.name} asks to run {refused[1]}, which no file of weights needs; nothing in it was run: "
+                f"delete it and {AGAIN}."
+            )
+        else:
+            raise _damaged(path) from error
+        raise WeightsError(told) from error
+
+
+def _damaged(path: Path) -> WeightsError:
+    size = path.stat().st_size
+    return WeightsError(f"{path.name} is damaged or ends too early ({size:,} bytes); delete it and {AGAIN}.")
+
+
+def _unwrapped(held: Any) -> dict[str, Any]:
+    """The innermost mapping under "state_dict" or "model"; {} for anything that is none."""
+    while isinstance(held, Mapping):
+        inner = next((held[name] for name in ("state_dict", "model") if isinstance(held.get(name), Mapping)), None)
+        if inner is None:
+            return {str(key): value for key, value in held.items()}
+        held = inner
+    return {}
+
+
+def _described(held: Any) -> str:
+    if not isinstance(held, Mapping):
+        return f"it holds a {type(held).__name__}"
+    return f"it holds {', '.join(str(key) for key in list(held)[:SHOWN]) or 'nothing'}"
+
+
+class _ModelCheckpoint:
+    """Stands for Lightning's callback, which is only a key in its files."""
+
+
+def _scalar(*_: object) -> None:
+    """Stands for numpy's scalar: the best score of a training run, which nobody needs."""
+
+
+def _old_scalar(*_: object) -> None:
+    """The same under the name that numpy 1 writes."""
+
+
+def _encode(*_: object) -> None:
+    """Stands for `_codecs.encode`, the bytes of that scalar."""
+
+
+def _named(stand_in: Any, module: str, name: str) -> Any:
+    stand_in.__module__, stand_in.__name__, stand_in.__qualname__ = module, name, name
+    return stand_in
+
+
+_STAND_INS = (
+    _named(_ModelCheckpoint, "pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+    _named(_scalar, "numpy._core.multiarray", "scalar"),
+    _named(_old_scalar, "numpy.core.multiarray", "scalar"),
+    _named(_encode, "_codecs", "encode"),
+)
+"""Named as the originals, because torch < 2.6 knows a global by its own name only."""
+
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def _odd_globals() -> Iterator[None]:
+    """Lets torch pass the globals of Zero123's Lightning files, and no more, while a file is read.
+
+    Torch keeps one list for the whole process, so what others (ComfyUI) put there stays when this is over.
+    """
+    import numpy as np
+    import torch
+
+    serialization: Any = torch.serialization
+    if not hasattr(serialization, "safe_globals"):  # torch < 2.5: only files without such globals can be read
+        yield
+        return
+    with _LOCK:
+        there = serialization.get_safe_globals()
+        ours = [odd for odd in (*_STAND_INS, np.dtype, type(np.dtype("f8"))) if odd not in there]
+        with serialization.safe_globals(ours):
+            yield
