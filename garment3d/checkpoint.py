@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,8 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     layout = _layout(path)
     if layout == "safetensors":
         return _read_safetensors(path)
+    if layout == "zip":
+        _refuse_programs(path)
     held = _read_pickle(path, mmap=layout == "zip")
     import torch
 
@@ -181,6 +184,20 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _refuse_programs(path: Path) -> None:
+    """Raises WeightsError for a TorchScript archive, which torch < 2.6 runs even where only weights are asked for."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = {name.rpartition("/")[2] for name in file.namelist()}
+    except (zipfile.BadZipFile, OSError) as error:
+        raise _damaged(path) from error
+    if "constants.pkl" in names:
+        raise WeightsError(f"{path.name} is a TorchScript program and no file of weights; {AGAIN}.")
+    if "data.pkl" not in names:
+        some = ", ".join(sorted(names)[:SHOWN])
+        raise WeightsError(f"{path.name} is a ZIP archive without weights ({some}); unpack it or {AGAIN}.")
+
+
 def _read_pickle(path: Path, mmap: bool) -> Any:
     import torch
 
@@ -191,16 +208,12 @@ def _read_pickle(path: Path, mmap: bool) -> Any:
         raise
     except Exception as error:  # what a damaged pickle raises is any type at all
         refused = re.search(r"(?:GLOBAL|Unsupported class|Unsupported global:?(?: GLOBAL)?) ([\w.]+)", str(error))
-        if "TorchScript" in str(error):
-            told = f"{path.name} is a TorchScript program and no file of weights; {AGAIN}."
-        elif refused:
-            told = (
-                f"{path.name} asks to run {refused[1]}, which no file of weights needs; nothing in it was run: "
-                f"delete it and {AGAIN}."
-            )
-        else:
+        if not refused:
             raise _damaged(path) from error
-        raise WeightsError(told) from error
+        raise WeightsError(
+            f"{path.name} asks to run {refused[1]}, which no file of weights needs; nothing in it was run: "
+            f"delete it and {AGAIN}."
+        ) from error
 
 
 def _damaged(path: Path) -> WeightsError:
