@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import parser
+from .arguments import check_parser, parser
 from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
             stream.reconfigure(errors="replace")
-    arguments = parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["check"]:
+        return _check_models(given[1:])
+    arguments = parser().parse_args(given)
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -68,6 +71,27 @@ def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: M
         result = run(photo, _settings(arguments, photo), tell, models)
         report = save(result, folder, arguments.formats, arguments.turntable, arguments.device, tell)
     _tell(report, folder)
+
+
+def _check_models(argv: Sequence[str]) -> int:
+    """Tries the models on disk and prints one report: 0 if all that are there work, 1 if one does not or none is."""
+    arguments = check_parser().parse_args(argv)
+    from .check.run import check
+    from .check.text import report_text
+    from .engines import Models
+    from .images import replace_file
+
+    try:
+        models = Models(_models_folder(arguments.models), arguments.device)
+        reports = check(models, arguments.photo, arguments.steps, lambda model: print(f"{model} …", file=sys.stderr))
+        text = report_text(reports, arguments.device)
+        if arguments.output is not None:
+            replace_file(arguments.output, text.encode())
+    except GarmentError as error:
+        return _fail(error, arguments.debug)
+    print(text, end="")
+    ran = [report for report in reports if report.path is not None]
+    return 0 if ran and all(report.good for report in ran) else 1
 
 
 def _tell(report: Report, folder: Path) -> None:
@@ -127,8 +151,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
             raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
     if arguments.mask is not None and arguments.box is not None:
         raise MaskError("--mask and --box can't go together: the mask already says where the garment is.")
-    if arguments.models is not None and not arguments.models.is_dir():
-        raise MissingWeights(f"--models {arguments.models} is no folder; give ComfyUI's models folder.")
+    if arguments.models is not None:
+        _models_folder(arguments.models)
     if arguments.device != "cpu":
         import torch
 
@@ -136,6 +160,12 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
             torch.zeros(1, device=arguments.device)
         except (RuntimeError, AssertionError) as error:
             raise GarmentError(f"--device {arguments.device} can't be used here; take --device cpu.") from error
+
+
+def _models_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise MissingWeights(f"--models {folder} is no folder; give ComfyUI's models folder.")
+    return folder
 
 
 def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:

@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from . import __version__
 
+PHOTO = Path(__file__).parents[1] / "workflows" / "inputs" / "tshirt.jpg"
+"""The photo that models are tried on."""
 FORMATS = ("glb", "obj", "ply", "stl")
 ENGINES = {
     "mask": ("auto", "quick", "sam", "clothes"),
@@ -71,6 +73,22 @@ def parser() -> argparse.ArgumentParser:
     add("--device", default="cpu", help="where models run and pictures are drawn, cpu or cuda; default cpu")
     add("--debug", action="store_true", help="show where an error comes from")
     add("--version", action="version", version=f"Garment3D {__version__}")
+    return made
+
+
+def check_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m garment3d check …`."""
+    made = _Parser(
+        prog="python -m garment3d check",
+        description="Runs each model that is on disk on one photo and judges it; exit status 0 if all work.",
+    )
+    add = made.add_argument
+    add("--models", type=Path, required=True, metavar="DIR", help="a ComfyUI models folder")
+    add("--photo", type=Path, default=PHOTO, metavar="FILE", help="on a plain background; default the bundled T-shirt")
+    add("--steps", type=_whole(2, 999), default=20, metavar="N", help="of Zero123; default 20")
+    add("--device", default="cpu", help="where the models run, cpu or cuda; default cpu")
+    add("-o", "--output", type=Path, metavar="FILE", help="write the report there too")
+    add("--debug", action="store_true", help="show where an error comes from")
     return made
 
 

@@ -20,7 +20,7 @@ LAYERS = [
     ["mask", "views", "surface", "garment"],
     ["export"],
     ["engines"],
-    ["pipeline"],
+    ["pipeline", "check"],
     ["arguments"],
     ["__main__"],
 ]
