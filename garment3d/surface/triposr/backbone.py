@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .vit import attend
+from .parts import Part, attend
 
 GROUPS = 32
 
@@ -66,10 +66,10 @@ class _FeedForward(nn.Module):
 
     def __init__(self, width: int, ops: Any) -> None:
         super().__init__()
-        gated = nn.Module()
-        gated.proj = ops.Linear(width, 8 * width)
+        gated = Part(proj=ops.Linear(width, 8 * width))
         self.net = nn.ModuleList([gated, nn.Identity(), ops.Linear(4 * width, width)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        value, gate = self.net[0].proj(x).chunk(2, -1)
+        gated: Any = self.net[0]
+        value, gate = gated.proj(x).chunk(2, -1)
         return self.net[2](value * F.gelu(gate))

@@ -15,7 +15,7 @@ from torch import nn
 
 from ...checkpoint import demand, fill, read_tensors
 from .network import Dims, TripoSR
-from .vit import HEAD_WIDTH
+from .parts import HEAD_WIDTH
 
 
 def load_triposr(path: Path, ops: Any = nn, dtype: torch.dtype | None = None) -> TripoSR:

@@ -12,6 +12,7 @@ from torch import nn
 
 from .backbone import Backbone
 from .decoder import Decoder
+from .parts import Part
 from .vit import Vit
 
 IMAGE_PX = 512
@@ -41,13 +42,12 @@ class TripoSR(nn.Module):
         super().__init__()
         dims = dims or Dims()
         self.dims = dims
-        self.image_tokenizer = nn.Module()
-        self.image_tokenizer.model = Vit(dims.vit_width, dims.vit_layers, dims.vit_mlp, dims.positions, dims.patch, ops)
-        self.tokenizer = nn.Module()
-        self.tokenizer.embeddings = nn.Parameter(torch.empty(3, dims.width, dims.plane_px, dims.plane_px))
+        vit = Vit(dims.vit_width, dims.vit_layers, dims.vit_mlp, dims.positions, dims.patch, ops)
+        self.image_tokenizer = Part(model=vit)
+        learned = nn.Parameter(torch.empty(3, dims.width, dims.plane_px, dims.plane_px))
+        self.tokenizer = Part(embeddings=learned)
         self.backbone = Backbone(dims.width, dims.layers, dims.vit_width, ops)
-        self.post_processor = nn.Module()
-        self.post_processor.upsample = ops.ConvTranspose2d(dims.width, dims.features, kernel_size=2, stride=2)
+        self.post_processor = Part(upsample=ops.ConvTranspose2d(dims.width, dims.features, kernel_size=2, stride=2))
         self.decoder = Decoder(3 * dims.features, dims.decoder_width, dims.decoder_hidden, ops)
 
     def forward(self, pixels: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -58,9 +58,9 @@ class TripoSR(nn.Module):
                                                     └─▶ [B,3,1024,32,32] ─ post_processor ─▶ [B,3,40,64,64]
         """
         mean, std = (pixels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-        seen = self.image_tokenizer.model(((pixels - mean) / std).to(dtype or pixels.dtype))  # pyright: ignore
-        learned = self.tokenizer.embeddings.to(seen)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+        seen = self.image_tokenizer.model(((pixels - mean) / std).to(dtype or pixels.dtype))
+        learned = self.tokenizer.embeddings.to(seen)
         tokens = learned.transpose(0, 1).flatten(1).expand(len(pixels), -1, -1)
         tokens = self.backbone(tokens, seen)
-        planes = tokens.unflatten(2, learned.shape[:1] + learned.shape[2:]).transpose(1, 2).flatten(0, 1)
-        return self.post_processor.upsample(planes).unflatten(0, (-1, 3))  # pyright: ignore
+        planes = tokens.unflatten(2, (3, *learned.shape[2:])).transpose(1, 2).flatten(0, 1)
+        return self.post_processor.upsample(planes).unflatten(0, (-1, 3))

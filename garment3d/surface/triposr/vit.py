@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-HEAD_WIDTH = 64
+from .parts import Part, attend
+
 EPS = 1e-12
 POSITION_OFFSET = 0.1
 """DINO adds this to the number of patches before it divides (github.com/facebookresearch/dino, issue 8)."""
@@ -24,15 +25,14 @@ class Vit(nn.Module):
     def __init__(self, width: int, layers: int, mlp: int, positions: int, patch: int, ops: Any) -> None:
         super().__init__()
         self.embeddings = _Embeddings(width, positions, patch, ops)
-        self.encoder = nn.Module()
-        self.encoder.layer = nn.ModuleList(_Layer(width, mlp, ops) for _ in range(layers))
+        self.encoder = Part(layer=nn.ModuleList(_Layer(width, mlp, ops) for _ in range(layers)))
         self.layernorm = ops.LayerNorm(width, eps=EPS)
-        self.pooler = _dense(width, width, ops)  # in the checkpoint, never used by TripoSR
+        self.pooler = Part(dense=ops.Linear(width, width))  # in the checkpoint, never used by TripoSR
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """[B,1+h·w,width] of normalised [B,3,H,W] pixels: the class token, then the patches row by row."""
         x = self.embeddings(pixels)
-        for layer in self.encoder.layer:  # pyright: ignore[reportGeneralTypeIssues]
+        for layer in self.encoder.layer:
             x = layer(x)
         return self.layernorm(x)
 
@@ -42,40 +42,32 @@ class _Embeddings(nn.Module):
         super().__init__()
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.position_embeddings = nn.Parameter(torch.empty(1, positions, width))
-        self.patch_embeddings = nn.Module()
-        self.patch_embeddings.projection = ops.Conv2d(3, width, kernel_size=patch, stride=patch)
+        self.patch_embeddings = Part(projection=ops.Conv2d(3, width, kernel_size=patch, stride=patch))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         patches = self.patch_embeddings.projection(pixels)
-        hw = (patches.shape[2], patches.shape[3])
         tokens = patches.flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.to(tokens).expand(len(tokens), -1, -1), tokens], 1)
-        return tokens + stretched_positions(self.position_embeddings.to(tokens.device), hw).to(tokens)
+        positions = self.position_embeddings.to(tokens.device)
+        return tokens + stretched_positions(positions, (patches.shape[2], patches.shape[3])).to(tokens)
 
 
 class _Layer(nn.Module):
     def __init__(self, width: int, mlp: int, ops: Any) -> None:
         super().__init__()
-        self.attention = nn.Module()
-        self.attention.attention = nn.ModuleDict({name: ops.Linear(width, width) for name in ("query", "key", "value")})
-        self.attention.output = _dense(width, width, ops)
-        self.intermediate = _dense(width, mlp, ops)
-        self.output = _dense(mlp, width, ops)
+        query, key, value = (ops.Linear(width, width) for _ in range(3))
+        inner = Part(query=query, key=key, value=value)
+        self.attention = Part(attention=inner, output=Part(dense=ops.Linear(width, width)))
+        self.intermediate = Part(dense=ops.Linear(width, mlp))
+        self.output = Part(dense=ops.Linear(mlp, width))
         self.layernorm_before = ops.LayerNorm(width, eps=EPS)
         self.layernorm_after = ops.LayerNorm(width, eps=EPS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         normed = self.layernorm_before(x)
-        of: Any = self.attention.attention
-        seen = attend(of["query"](normed), of["key"](normed), of["value"](normed))
-        x = x + self.attention.output.dense(seen)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+        inner = self.attention.attention
+        x = x + self.attention.output.dense(attend(inner.query(normed), inner.key(normed), inner.value(normed)))
         return x + self.output.dense(F.gelu(self.intermediate.dense(self.layernorm_after(x))))
-
-
-def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """[B,N,width] attention of [B,N,width] queries to [B,M,width] keys and values, in heads of 64."""
-    heads = (t.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2) for t in (query, key, value))
-    return F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
 
 
 def stretched_positions(embeddings: torch.Tensor, hw: tuple[int, int]) -> torch.Tensor:
@@ -91,9 +83,3 @@ def stretched_positions(embeddings: torch.Tensor, hw: tuple[int, int]) -> torch.
     factors = [(n + POSITION_OFFSET) / grid for n in hw]
     stretched = F.interpolate(square, scale_factor=factors, mode="bicubic", align_corners=False)
     return torch.cat([embeddings[:, :1].float(), stretched.flatten(2).transpose(1, 2)], 1)
-
-
-def _dense(inputs: int, outputs: int, ops: Any) -> Any:
-    module = nn.Module()
-    module.dense = ops.Linear(inputs, outputs)
-    return module
