@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import string
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,8 +18,8 @@ from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_api.latest import Types, io
 
-from ..garment3d.camera import mask_box
-from ..garment3d.data import Photo, Views
+from ..garment3d.camera import ZERO123_RADIUS, mask_box, orbit
+from ..garment3d.data import Orbit, Photo, Views
 from ..garment3d.errors import GarmentError, MaskError, MeshError, PhotoError
 from ..garment3d.images import MAX_SIDE_PX, MIN_SIDE_PX, canvas, checked_mask
 
@@ -50,15 +51,25 @@ def steps(items: Sequence[T]) -> Iterator[T]:
         bar.update(1)
 
 
-def progress() -> Callable[[int, int], None]:
+class progress:
     """A callback (done, total) for the library's long loops: moves the node's bar, and raises if Cancel was pressed."""
-    bar = ProgressBar(1)
 
-    def report(done: int, total: int) -> None:
+    def __init__(self) -> None:
+        self.bar = ProgressBar(1)
+
+    def __call__(self, done: int, total: int) -> None:
         model_management.throw_exception_if_processing_interrupted()
-        bar.update_absolute(done, total)
+        self.bar.update_absolute(done, total)
 
-    return report
+    def show(self, pictures: torch.Tensor) -> None:
+        """Small [V,h,w,3] pictures side by side on the node, as they look now."""
+        from PIL import Image
+
+        columns = math.ceil(math.sqrt(len(pictures)))
+        blank = pictures.new_ones(-len(pictures) % columns, *pictures.shape[1:])
+        rows = torch.cat([pictures, blank]).unflatten(0, (-1, columns))
+        sheet = Image.fromarray(_bytes(rows.permute(0, 2, 1, 3, 4).flatten(2, 3).flatten(0, 1)))
+        self.bar.update_absolute(self.bar.current, self.bar.total, ("JPEG", sheet, None))
 
 
 def show(node: type[io.ComfyNode], line: str) -> None:
@@ -129,6 +140,25 @@ def boxes(
     return [mask_box(soft) for soft in softs(rough, photos)]
 
 
+def rough_masks(rough: torch.Tensor | None, photos: Sequence[Photo]) -> list[np.ndarray | None]:
+    """The rough mask of each photo; None where there is none or where it is all black."""
+    if rough is None or not rough.any():
+        return [None] * len(photos)
+    return list(softs(rough, photos))
+
+
+def photo_and_mask(image: torch.Tensor, mask: torch.Tensor) -> tuple[Photo, np.ndarray]:
+    """The only photo of a batch and its soft mask."""
+    shown = photos(image)
+    return only(shown, "photo"), softs(mask, shown)[0]
+
+
+def tinted(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """[B,H,W,3] the pictures with all but the garment darkened and blue, to judge a mask by eye."""
+    pictures, kept = image[..., :3].cpu().float(), mask[..., None]
+    return pictures * kept + (0.3 * pictures + torch.tensor([0.05, 0.12, 0.35])) * (1 - kept)
+
+
 def colour(hex_code: str) -> torch.Tensor:
     """[3] float32 sRGB in 0..1 of a colour such as #ffffff; anything else is a GarmentError."""
     digits = hex_code.strip().lstrip("#")
@@ -155,18 +185,24 @@ def mask(soft: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(soft).astype(np.float32))
 
 
-def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
-    """A MESH of the garments: normals always, uvs and texture if all have them; padded where sizes differ."""
+def mesh(meshes: Sequence[trimesh.Trimesh], colours: Sequence[np.ndarray] | None = None) -> Types.MESH:
+    """A MESH of the garments: normals always, uvs and texture if all have them; padded where sizes differ.
+
+    `colours` are linear [V,3] in 0..1 per garment; without, a mesh's own vertex colours are taken if all have them.
+    """
     from ..garment3d.export.parts import parts
 
     solids = [parts(m) for m in meshes]
     padded = len({(len(s.vertices), len(s.faces)) for s in solids}) > 1
     textured = all(s.uv is not None and s.pixels is not None for s in solids)
+    if colours is None and all(s.colours is not None for s in solids):
+        colours = [s.colours[:, :3] / 255 for s in solids]
     return Types.MESH(
         _stack([s.vertices for s in solids], torch.float32),
         _stack([s.faces for s in solids], torch.int64),
         uvs=_stack([s.uv * (1, -1) + (0, 1) for s in solids], torch.float32) if textured else None,
         normals=_stack([s.normals for s in solids], torch.float32),
+        vertex_colors=None if colours is None else _stack(colours, torch.float32),
         texture=image([s.pixels for s in solids]) if textured else None,
         vertex_counts=torch.tensor([len(s.vertices) for s in solids]) if padded else None,
         face_counts=torch.tensor([len(s.faces) for s in solids]) if padded else None,
@@ -181,16 +217,44 @@ def trimeshes(mesh: Types.MESH) -> list[trimesh.Trimesh]:
 
 def single(mesh: Types.MESH) -> trimesh.Trimesh:
     """The only garment in a MESH; a batch of several is a GarmentError."""
-    if len(mesh.vertices) != 1:
-        raise GarmentError(f"This node takes one garment at a time and got a batch of {len(mesh.vertices)}.")
-    return trimeshes(mesh)[0]
+    return _trimesh(mesh, only(range(len(mesh.vertices)), "garment"))
 
 
-def azimuths(count: int, step_deg: float) -> list[float]:
-    """0, step, 2·step, … for that many pictures; more than one turn is a GarmentError."""
+def only(items: Sequence[T], what: str) -> T:
+    """The only one; several are a GarmentError."""
+    if len(items) != 1:
+        raise GarmentError(f"This node takes one {what} at a time and got a batch of {len(items)}.")
+    return items[0]
+
+
+def azimuths(count: int, step_deg: float, text: str = "") -> list[float]:
+    """The azimuths in the text, or 0, step, 2·step, … for that many pictures; more than a turn is a GarmentError."""
+    listed = azimuth_list(text)
+    if listed is not None:
+        if len(listed) != count:
+            raise GarmentError(f"There are {len(listed)} azimuths for {count} images: give one for each.")
+        return listed
     if (count - 1) * step_deg >= 360:
         raise GarmentError(f"{count} images {step_deg:g}° apart go round more than once: lower the step.")
     return [i * step_deg for i in range(count)]
+
+
+def azimuth_list(text: str) -> list[float] | None:
+    """The numbers of a text such as "0, 45, 90"; None for an empty text."""
+    words = text.replace(",", " ").replace(";", " ").split()
+    try:
+        found = [float(word.rstrip("°")) for word in words]
+    except ValueError:
+        raise GarmentError(f'"{text.strip()}" is no list of azimuths: write degrees such as 0, 45, 90.') from None
+    if not all(math.isfinite(value) for value in found):
+        raise GarmentError(f'"{text.strip()}" is no list of azimuths: write degrees such as 0, 45, 90.')
+    return found or None
+
+
+def zero123_orbit(step_deg: float, text: str, elevation_deg: float, radius_offset: float) -> Orbit:
+    """Zero123's cameras at the azimuths in the text, or else every `step_deg`."""
+    radius = ZERO123_RADIUS + radius_offset
+    return orbit(step_deg, elevation_deg, radius, hw=(256, 256), azimuths_deg=azimuth_list(text))
 
 
 def on_cpu(views: Views) -> Views:

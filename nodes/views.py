@@ -12,12 +12,36 @@ STEP = "Degrees between neighbouring views, starting at the front and going towa
 ELEVATION = "Degrees above (positive) or below the garment's middle from which the cameras look."
 
 
-def _outputs() -> list[io.Output]:
+def outputs() -> list[io.Output]:
     return [
         Views.Output("views", tooltip="Pictures, masks and cameras together, for Save Garment."),
         io.Image.Output("images", tooltip="The pictures as a batch, one per view."),
         io.Mask.Output("masks", tooltip="White on the garment, one per view."),
     ]
+
+
+def azimuths_input() -> io.String.Input:
+    return io.String.Input(
+        "azimuths",
+        default="",
+        optional=True,
+        advanced=True,
+        placeholder="0, 45, 90, 180, 270",
+        tooltip="Optional list of azimuths in degrees instead of the step, such as 0, 45, 90, 180.",
+    )
+
+
+def radius_input() -> io.Float.Input:
+    return io.Float.Input(
+        "radius_offset",
+        default=0.0,
+        min=-0.7,
+        max=0.7,
+        step=0.05,
+        optional=True,
+        advanced=True,
+        tooltip="How much farther (positive) or nearer than the photo's the cameras stand, in garment lengths.",
+    )
 
 
 class RenderedViews(io.ComfyNode):
@@ -37,7 +61,7 @@ class RenderedViews(io.ComfyNode):
                 io.Int.Input("size", default=512, min=64, max=2048, step=8, tooltip="Width and height in pixels."),
                 io.Color.Input("background", default="#ffffff", tooltip="Colour behind the garment."),
             ],
-            outputs=_outputs(),
+            outputs=outputs(),
         )
 
     @classmethod
@@ -81,17 +105,19 @@ class ImageViews(io.ComfyNode):
                 ),
                 io.Float.Input("step_deg", default=20.0, min=1.0, max=180.0, step=1.0, tooltip=STEP),
                 io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
+                azimuths_input(),
+                radius_input(),
             ],
-            outputs=_outputs(),
+            outputs=outputs(),
         )
 
     @classmethod
     @convert.plain_errors
-    def execute(cls, images, step_deg: float, elevation_deg: float, masks=None) -> io.NodeOutput:
-        from ..garment3d.camera import orbit
+    def execute(cls, images, step_deg, elevation_deg, masks=None, azimuths="", radius_offset=0.0) -> io.NodeOutput:
+        from ..garment3d.camera import ZERO123_RADIUS, orbit
         from ..garment3d.views.pictures import views_from_images
 
-        azimuths = convert.azimuths(len(images), step_deg)
-        cameras = orbit(elevation_deg=elevation_deg, hw=tuple(images.shape[1:3]), azimuths_deg=azimuths)
+        listed = convert.azimuths(len(images), step_deg, azimuths)
+        cameras = orbit(0.0, elevation_deg, ZERO123_RADIUS + radius_offset, hw=images.shape[1:3], azimuths_deg=listed)
         views = convert.on_cpu(views_from_images(images, cameras, masks))
         return io.NodeOutput(views, views.images, views.masks)

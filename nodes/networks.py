@@ -1,0 +1,122 @@
+"""Networks under ComfyUI's memory management: loaded when they run, freed when asked, stopped within one layer.
+
+No network is kept here: it lives as long as the graph's cached output that holds it, and so does what it remembers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+import comfy.model_patcher
+import comfy.ops
+import numpy as np
+import torch
+from comfy import model_management
+
+from ..garment3d.errors import GarmentError
+
+T = TypeVar("T")
+GB = 1024**3
+CHUNK = 1 << 20
+"""Points looked up at once to begin with."""
+
+
+def _whole(name: str) -> type:
+    """ComfyUI's casting layer, but with weights from the start: the library checks every shape before it fills them."""
+    base = getattr(comfy.ops.manual_cast, name)
+    return type(name, (base,), {"_load_from_state_dict": torch.nn.Module._load_from_state_dict})
+
+
+OPS = SimpleNamespace(**{n: _whole(n) for n in ("Linear", "Conv2d", "LayerNorm", "GroupNorm", "ConvTranspose2d")})
+"""Layers whose weights ComfyUI can leave in memory and bring to the GPU one by one."""
+
+
+class Network(Generic[T]):
+    """A library's model and the patcher through which ComfyUI moves its weights."""
+
+    def __init__(self, model: T, *modules: torch.nn.Module, pageable: bool = False) -> None:
+        self.model = model
+        self.pageable = pageable
+        """Its layers are OPS; any other network must be on the device whole."""
+        # A container of our own, because ComfyUI sets attributes that diffusers' and SAM's have as properties.
+        held = torch.nn.ModuleList(modules).eval().requires_grad_(False)
+        self.patcher = comfy.model_patcher.CoreModelPatcher(
+            held,
+            load_device=model_management.get_torch_device(),
+            offload_device=model_management.unet_offload_device(),
+        )
+
+    @contextmanager
+    def running(self, memory_required: float) -> Iterator[torch.device]:
+        """Loads the weights beside that many bytes for the run, and gives their device; Cancel stops at any layer."""
+        load([self], memory_required)
+        with interruptible(self.patcher.model):
+            yield self.patcher.load_device
+
+    def holds(self, module: torch.nn.Module) -> bool:
+        return any(module is held for held in self.patcher.model)
+
+
+def load(parts: Sequence[Network[Any]], memory_required: float) -> None:
+    """Brings the weights to their device beside that many free bytes; others' weights make room."""
+    whole = not all(part.pageable for part in parts)
+    patchers = [part.patcher for part in parts]
+    model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=whole)
+
+
+class Remembered(Generic[T]):
+    """The last few results for photos, by their pixels; the one used longest ago goes first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.kept: OrderedDict[str, T] = OrderedDict()
+
+    def get(self, rgb: np.ndarray, make: Callable[[np.ndarray], T]) -> T:
+        key = hashlib.sha256(np.ascontiguousarray(rgb)).hexdigest() + str(rgb.shape)
+        value = self.kept.pop(key) if key in self.kept else make(rgb)
+        self.kept[key] = value
+        while len(self.kept) > self.most:
+            self.kept.popitem(last=False)
+        return value
+
+
+@contextmanager
+def interruptible(*modules: torch.nn.Module) -> Iterator[None]:
+    """Inside, every innermost layer first looks whether Cancel was pressed."""
+
+    def look(*_: Any) -> None:
+        model_management.throw_exception_if_processing_interrupted()
+
+    leaves = {leaf for module in modules for leaf in module.modules() if not any(True for _ in leaf.children())}
+    hooks = [leaf.register_forward_pre_hook(look) for leaf in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def halving(size: int, run: Callable[[int], T], what: str, least: int = 1) -> T:
+    """`run(size)`, again with half the size as long as the GPU's memory is too small; at `least` a GarmentError."""
+    while True:
+        try:
+            return run(size)
+        except Exception as error:
+            model_management.raise_non_oom(error)
+        # Out of the except block the failed try's tensors are free.
+        model_management.soft_empty_cache()
+        if size <= least:
+            raise GarmentError(f"The GPU's memory is too small even for {what}: close other programs, or use the CPU.")
+        size = max(least, size // 2)
+
+
+def spare(memory_required: float) -> torch.device:
+    """The device to compute on, after others' weights have made room for that many bytes."""
+    device = model_management.get_torch_device()
+    model_management.free_memory(memory_required, device)
+    return device

@@ -1,0 +1,221 @@
+"""Zero123 painting the garment from all around: whole in one node, or as conditioning for ComfyUI's own sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from comfy import model_management
+from comfy_api.latest import io
+
+from . import convert, models, networks
+from .mask import CATEGORY
+from .networks import GB
+from .sockets import Zero123
+from .views import ELEVATION, STEP, azimuths_input, outputs, radius_input
+
+if TYPE_CHECKING:
+    from ..garment3d.data import Orbit
+    from ..garment3d.views.zero123 import Sampling
+    from ..garment3d.views.zero123_checkpoint import Zero123 as Zero123Model
+
+SCHEDULERS = ["ddim", "euler", "dpm++", "unipc"]
+PRECISIONS = ["auto", "float32", "float16"]
+LICENCES = (
+    "Zero123 and XL: MIT. Stable Zero123: research only, not for commercial use. Stable Zero123C: free below US$ 1 "
+    "million of yearly revenue."
+)
+
+
+class LoadedZero123:
+    """Zero123's four networks; the denoiser has its own patcher, so that a small GPU holds it alone."""
+
+    def __init__(self, model: Zero123Model, precision: str) -> None:
+        device = model_management.get_torch_device()
+        if precision == "float16" or (precision == "auto" and model_management.should_use_fp16(device)):
+            model.unet.half()
+        self.model = model
+        self.denoiser = networks.Network(model, model.unet)
+        self.coders = networks.Network(model, model.image_encoder, model.vae, model.projection)
+
+        self.patcher = self.denoiser.patcher
+        """The larger one, by which ComfyUI's cache knows this for a model."""
+
+    def get_models(self) -> list[object]:
+        """All patchers, for ComfyUI's own bookkeeping."""
+        return [self.denoiser.patcher, self.coders.patcher]
+
+    def ready(self, *modules: torch.nn.Module) -> None:
+        """Brings the networks of the next stage to the device, and makes room for what they need besides."""
+        parts = [p for p in (self.denoiser, self.coders) if any(p.holds(m) for m in modules)]
+        networks.load(parts, memory_required=3 * GB)
+
+    def say_minutes(self, node: type[io.ComfyNode], orbit: Orbit, sampling: Sampling) -> None:
+        """On a CPU, where an orbit takes long, writes on the node how long, before it starts."""
+        from ..garment3d.views.zero123 import cpu_minutes
+
+        if model_management.is_device_cpu(self.patcher.load_device):
+            minutes = cpu_minutes(self.model, len(orbit.cameras), sampling)
+            convert.show(node, f"on the CPU: about {minutes:.0f} minutes" if minutes >= 1 else "on the CPU")
+
+    @contextmanager
+    def running(self) -> Iterator[torch.device]:
+        """The device of a run that Cancel stops at any layer; `ready` brings the networks to it as they are needed."""
+        with networks.interruptible(self.denoiser.patcher.model, self.coders.patcher.model):
+            yield self.patcher.load_device
+
+
+class LoadZero123(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_LoadZero123",
+            display_name="Load Zero123",
+            category=CATEGORY,
+            description="Reads a Zero123, Zero123-XL or Stable Zero123 checkpoint or diffusers folder. About 3.5 GB of "
+            f"GPU memory in float16, 5 GB in float32, and 1 to 3 more while it paints. {LICENCES}",
+            search_aliases=["zero123", "zero123-xl", "stable zero123", "zero 1 to 3", "novel view model"],
+            inputs=[
+                models.menu(
+                    "zero123",
+                    f"A file from models/checkpoints, a folder from models/diffusers, or a download. {LICENCES}",
+                ),
+                io.Combo.Input(
+                    "weights",
+                    ["ema", "raw"],
+                    default="ema",
+                    advanced=True,
+                    tooltip="The averaged weights, with which the authors sample, or those of the last training step.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    PRECISIONS,
+                    default="auto",
+                    advanced=True,
+                    tooltip="Of the denoiser. Auto: float16 where the GPU is made for it, else float32.",
+                ),
+            ],
+            outputs=[Zero123.Output("zero123", tooltip="The model, for Orbit Views (Zero123).")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return models.complaint("zero123", file)
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str, **_: str) -> str:
+        return models.fingerprint("zero123", file)
+
+    @classmethod
+    @convert.plain_errors
+    def execute(cls, file: str, weights: str = "ema", precision: str = "auto") -> io.NodeOutput:
+        from ..garment3d.views.zero123_checkpoint import load_zero123
+
+        return io.NodeOutput(LoadedZero123(load_zero123(models.file("zero123", file), weights == "ema"), precision))
+
+
+def orbit_inputs() -> list[io.Input]:
+    """Where the views are seen from; the rare ones folded away."""
+    return [
+        io.Float.Input("step_deg", default=20.0, min=1.0, max=180.0, step=1.0, tooltip=STEP),
+        io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
+        io.Float.Input(
+            "photo_elevation_deg",
+            default=0.0,
+            min=-80.0,
+            max=80.0,
+            step=1.0,
+            optional=True,
+            advanced=True,
+            tooltip="From how far above (positive) or below the garment's middle the photo itself was taken.",
+        ),
+        azimuths_input(),
+        radius_input(),
+    ]
+
+
+class Zero123Views(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_Zero123Views",
+            display_name="Orbit Views (Zero123)",
+            category=CATEGORY,
+            description="Paints the garment from all around at 256 × 256, with cameras and masks. The view from the "
+            "photo's side is the photo. Seconds to minutes on a GPU, an hour or so on a CPU.",
+            search_aliases=["zero123", "novel view", "multi view", "orbit", "rotate object", "360 views"],
+            inputs=[
+                Zero123.Input("zero123", tooltip="The model from Load Zero123."),
+                io.Image.Input("image", tooltip="The garment photo."),
+                io.Mask.Input("mask", tooltip="White on the garment, as large as the photo."),
+                *orbit_inputs(),
+                io.Int.Input(
+                    "steps", default=50, min=1, max=1000, tooltip="Denoising steps; the original uses 50 to 75."
+                ),
+                io.Combo.Input(
+                    "scheduler",
+                    SCHEDULERS,
+                    default="ddim",
+                    tooltip="ddim is the original's; dpm++ and unipc come close in 20 steps.",
+                ),
+                io.Float.Input(
+                    "guidance",
+                    default=3.0,
+                    min=1.0,
+                    max=20.0,
+                    step=0.5,
+                    tooltip="How closely the photo is followed; the original uses 3.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=True,
+                    tooltip="The same seed gives the same pictures, whatever the step or the batch.",
+                ),
+                io.Float.Input(
+                    "eta",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.1,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Fresh noise per ddim step: 1 as the original, 0 for none.",
+                ),
+                io.Int.Input(
+                    "batch",
+                    default=0,
+                    min=0,
+                    max=360,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Views painted at once. 0: as many as fit into the free memory.",
+                ),
+            ],
+            outputs=outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @convert.plain_errors
+    def execute(
+        cls, zero123, image, mask, step_deg, elevation_deg, steps, scheduler, guidance, seed,
+        photo_elevation_deg=0.0, azimuths="", radius_offset=0.0, eta=1.0, batch=0,
+    ) -> io.NodeOutput:  # fmt: skip
+        from ..garment3d.views.zero123 import Sampling, latent_preview, zero123_orbit
+
+        photo, soft = convert.photo_and_mask(image, mask)
+        orbit = convert.zero123_orbit(step_deg, azimuths, elevation_deg, radius_offset)
+        sampling = Sampling(steps, scheduler, eta, guidance, seed, batch)
+        zero123.say_minutes(cls, orbit, sampling)
+        bar = convert.progress()
+        with zero123.running() as device:
+            views = zero123_orbit(
+                zero123.model, photo.rgb, soft, orbit, sampling, photo_elevation_deg, device,
+                bar, lambda latents: bar.show(latent_preview(latents)), zero123.ready,
+            )  # fmt: skip
+        return io.NodeOutput(views, views.images, views.masks)
