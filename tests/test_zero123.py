@@ -309,3 +309,71 @@ def test_the_cameras_are_zero123s_whatever_the_orbits_pictures():
     cameras = zero123_cameras(orbit(hw=(512, 300), fov_deg=20, elevation_deg=5, azimuths_deg=(0, 45))).cameras
     assert [camera.hw for camera in cameras] == [(256, 256)] * 2
     assert cameras[0].focal_px == pytest.approx(128 / (16 / 35))
+
+
+# The whole orbit
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    from garment3d.views.zero123_checkpoint import load_zero123
+    from tests.tiny.zero123 import write_zero123
+
+    path = tmp_path_factory.mktemp("zero123") / "tiny.ckpt"
+    write_zero123(path)
+    return load_zero123(path)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    y, x = np.mgrid[:300, :240] + 0.5
+    soft = np.clip(60.5 - np.maximum(np.abs(x - 100), np.abs(y - 160) * 0.6), 0, 1).astype(np.float32)
+    return np.stack([40 + x / 2, 90 + y / 3, 200 - x / 3], -1).astype(np.uint8), soft
+
+
+def test_the_orbit_is_the_photo_in_front_and_painted_views_around(model, photo):
+    from garment3d.views.zero123 import zero123_orbit
+    from garment3d.views.zero123_condition import zero123_canvas
+
+    around = orbit(azimuths_deg=(0, 90, 180, 90))
+    told = []
+    views = zero123_orbit(model, *photo, around, Sampling(steps=4), progress=lambda *at: told.append(at))
+    assert views.images.shape == (4, 256, 256, 3) and views.masks.shape == (4, 256, 256)
+    np.testing.assert_array_equal(views.images[0].numpy(), zero123_canvas(*photo))
+    assert torch.equal(views.images[1], views.images[3]) and not torch.equal(views.images[1], views.images[2])
+    assert told[-1] == (18, 18)  # three views, with and without the photo, three steps: the front is not sampled
+    assert [camera.hw for camera in views.orbit.cameras] == [(256, 256)] * 4
+    alone = zero123_orbit(model, *photo, orbit(azimuths_deg=(180,)), Sampling(steps=4, batch=1))
+    torch.testing.assert_close(alone.images[0], views.images[2], rtol=0, atol=1e-3)
+
+
+def test_networks_are_asked_for_stage_by_stage_and_the_photo_is_encoded_once(model, photo):
+    from garment3d.views.zero123 import zero123_orbit
+
+    stages, calls = [], []
+    hooks = [
+        network.register_forward_hook(lambda *_, name=name: calls.append(name))
+        for name, network in (("clip", model.image_encoder), ("encoder", model.vae.encoder), ("unet", model.unet))
+    ]
+    zero123_orbit(model, *photo, orbit(step_deg=120), Sampling(steps=4), ready=lambda *m: stages.append(m))
+    for hook in hooks:
+        hook.remove()
+    assert stages == [(model.image_encoder, model.vae, model.projection), (model.unet,), (model.vae,)]
+    assert calls == ["clip", "encoder", "unet", "unet", "unet"]
+
+
+def test_the_photos_own_view_alone_needs_no_network(photo):
+    from garment3d.views.zero123 import zero123_orbit
+
+    views = zero123_orbit(None, *photo, orbit(azimuths_deg=(0, 360)))
+    assert torch.equal(views.images[0], views.images[1]) and float(views.masks[0].max()) == 1
+
+
+def test_a_mask_that_does_not_fit_the_photo_is_one_sentence(photo):
+    from garment3d.views.zero123 import zero123_orbit
+
+    rgb, soft = photo
+    with pytest.raises(MaskError, match="239 × 300"):
+        zero123_orbit(None, rgb, soft[:, 1:])
+    with pytest.raises(MaskError, match="empty"):
+        zero123_orbit(None, rgb, soft * 0)

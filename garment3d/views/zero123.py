@@ -14,7 +14,7 @@ import torch
 from ..camera import ZERO123_RADIUS
 from ..camera import orbit as orbit_of
 from ..data import Orbit, Views
-from ..errors import GarmentError
+from ..errors import GarmentError, MaskError
 from ..images import canvas
 from .zero123_condition import CANVAS_PX, CANVAS_RATIO, conditioned, encode_photo, zero123_canvas
 from .zero123_masks import view_masks
@@ -49,7 +49,9 @@ LATENT_RGB = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.26
 class Ready(Protocol):
     """Brings networks to where they run; called with all that a stage needs, before the stage."""
 
-    def __call__(self, *modules: torch.nn.Module) -> None: ...
+    def __call__(self, *modules: torch.nn.Module) -> None:
+        """Puts all of `modules` on the device that the stage was given."""
+        ...
 
 
 def zero123_orbit(
@@ -146,7 +148,10 @@ def latent_preview(latents: torch.Tensor) -> torch.Tensor:
 def _front(rgb: np.ndarray, soft: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """[256,256,3] canvas and [256,256] mask of the photo in the same frame."""
     if rgb.shape[:2] != soft.shape:
-        raise GarmentError(f"The mask is {soft.shape[::-1]} px but the photo {rgb.shape[1::-1]}; give one of its size.")
+        raise MaskError(
+            f"The mask is {soft.shape[1]} × {soft.shape[0]} px but the photo {rgb.shape[1]} × {rgb.shape[0]}; "
+            "give a mask of the photo's size."
+        )
     mask = canvas(np.full_like(rgb, 255), soft, CANVAS_RATIO, 0.0, CANVAS_PX).pixels[..., 0]
     return torch.from_numpy(zero123_canvas(rgb, soft)), torch.from_numpy(np.ascontiguousarray(mask))
 

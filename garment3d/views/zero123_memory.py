@@ -17,9 +17,9 @@ from ..errors import GarmentError
 USED = 0.8
 """Share of the free memory that a batch may take: allocators round up, and others breathe too."""
 UNET_MAPS = 72
-"""Bytes a UNet row needs, in feature maps of its first level: 63 are alive together in Zero123's, attention written out."""
+"""Bytes a UNet row needs, in feature maps of its first level: Zero123's has 63 alive at once, attention included."""
 VAE_MAPS = 9
-"""Bytes a decoded picture needs, in pictures of the last level's channels: 6 are alive together in Stable Diffusion's."""
+"""Bytes a decoded picture needs, in pictures of the last level's channels: 6 are alive at once."""
 UNKNOWN_FREE = 2 * 2**30
 """Free bytes to count on where the system won't say."""
 
@@ -70,11 +70,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 def free_bytes(device: str | torch.device) -> int:
     """Bytes that can still be had on a device, torch's own unused cache included."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + cached
-    if device.type == "mps":
+    place = torch.device(device)
+    if place.type == "cuda":
+        cached = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
+        return torch.cuda.mem_get_info(place)[0] + cached
+    if place.type == "mps":
         return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return _free_ram()
 
