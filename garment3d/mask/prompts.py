@@ -10,11 +10,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptError
+
+if TYPE_CHECKING:
+    import torch
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -72,7 +73,7 @@ def checked_prompt(prompt: Prompt, hw: tuple[int, int]) -> Prompt:
             raise PromptError(f"The point ({x:g}, {y:g}) is outside {photo}; give pixels of the upright photo.")
     if prompt.box is not None:
         _check_box(prompt.box, hw, photo)
-    if prompt.low_res is not None and not bool(torch.isfinite(prompt.low_res).all()):
+    if prompt.low_res is not None and not bool(prompt.low_res.isfinite().all()):
         raise PromptError("The earlier mask holds values that are no numbers; give the low_res of an earlier answer.")
     if 1 not in prompt.labels and prompt.box is None and prompt.low_res is None:
         count = f"all {len(prompt.points)} points are" if prompt.points else "no point is"

@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from ..checkpoint import demand, fill, read_tensors
 from ..errors import WeightsError
 
 if TYPE_CHECKING:
+    import torch
     from segment_anything.modeling import Sam
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -56,6 +55,8 @@ def load_sam(path: Path) -> Sam:
 
     Source: Kirillov et al., Segment Anything (2023), github.com/facebookresearch/segment-anything.
     """
+    import torch
+
     path = Path(path)
     tensors = read_tensors(path)
     demand(tensors, "sam", path)
@@ -104,6 +105,7 @@ def sam_dims(tensors: Mapping[str, torch.Tensor]) -> SamDims:
 
 def build_sam(dims: SamDims) -> Sam:
     """segment_anything's Sam of these sizes on the meta device: the structure without values."""
+    import torch
     from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
     grid = dims.image_px // dims.patch_px
