@@ -150,7 +150,7 @@ def ddim_timesteps(steps: int) -> np.ndarray:
     A single one is kept, where the original would return its noise.
     """
     rising = np.arange(0, TRAINED_STEPS, TRAINED_STEPS // steps) + 1
-    return np.ascontiguousarray((rising[:-1] if len(rising) > 1 else rising)[::-1], np.int64)
+    return (rising[:-1] if len(rising) > 1 else rising)[::-1].astype(np.int64).copy()  # torch takes no negative stride
 
 
 class _Guided:
