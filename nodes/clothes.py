@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from . import convert, models, networks
+from ..garment3d.mask.clothes_labels import GARMENTS
+from . import convert, models, networks, text
 from .mask import CATEGORY
 from .networks import GB
 from .sockets import Clothes
-
-GARMENTS = ["largest", "upper clothes", "dress", "skirt", "pants"]
 
 
 class LoadClothes(io.ComfyNode):
@@ -63,7 +62,17 @@ class ClothesMask(io.ComfyNode):
                 Clothes.Input("clothes", tooltip="The parser from Load Clothes Parser."),
                 io.Image.Input("image", tooltip="The photo, best with one person from the front."),
                 io.Combo.Input(
-                    "garment", GARMENTS, default="largest", tooltip="The kind of garment, or the largest in the photo."
+                    "garment",
+                    ["largest", *GARMENTS],
+                    default="largest",
+                    tooltip="The kind of garment, or the largest in the photo.",
+                ),
+                io.String.Input(
+                    "classes",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Optional, instead of the garment: any of the parser's own classes, separated by commas.",
                 ),
             ],
             outputs=[
@@ -76,16 +85,14 @@ class ClothesMask(io.ComfyNode):
 
     @classmethod
     @convert.plain_errors
-    def execute(cls, clothes, image, garment: str) -> io.NodeOutput:
+    def execute(cls, clothes, image, garment: str, classes: str = "") -> io.NodeOutput:
         from ..garment3d.mask.clothes import clothes_mask, parse
 
         photos = convert.photos(image)
-        wanted = garment if garment == "largest" else [garment]
+        wanted = [word.strip() for word in classes.split(",") if word.strip()] or garment
         with clothes.running(memory_required=1 * GB) as device:
-            found = [
-                clothes_mask(parse(clothes.model, p.rgb, device), wanted, p.rgb.shape[:2])
-                for p in convert.steps(photos)
-            ]
+            found = [clothes_mask(parse(clothes.model, p.rgb, device), wanted, p.rgb) for p in convert.steps(photos)]
+        convert.show(cls, f"{', '.join(found[0].names)}: {found[0].confidence:.0%} sure")
         mask = convert.mask([f.soft for f in found])
         shown = ui.PreviewImage(convert.tinted(image, mask), cls=cls)
-        return io.NodeOutput(mask, "", ui=shown)
+        return io.NodeOutput(mask, "\n\n".join(text.classes_text(f.found) for f in found), ui=shown)

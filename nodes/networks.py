@@ -5,8 +5,6 @@ No network is kept here: it lives as long as the graph's cached output that hold
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -14,7 +12,6 @@ from typing import Any, Generic, TypeVar
 
 import comfy.model_patcher
 import comfy.ops
-import numpy as np
 import torch
 from comfy import model_management
 
@@ -67,22 +64,6 @@ def load(parts: Sequence[Network[Any]], memory_required: float) -> None:
     whole = not all(part.pageable for part in parts)
     patchers = [part.patcher for part in parts]
     model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=whole)
-
-
-class Remembered(Generic[T]):
-    """The last few results for photos, by their pixels; the one used longest ago goes first."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.kept: OrderedDict[str, T] = OrderedDict()
-
-    def get(self, rgb: np.ndarray, make: Callable[[np.ndarray], T]) -> T:
-        key = hashlib.sha256(np.ascontiguousarray(rgb)).hexdigest() + str(rgb.shape)
-        value = self.kept.pop(key) if key in self.kept else make(rgb)
-        self.kept[key] = value
-        while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
-        return value
 
 
 @contextmanager

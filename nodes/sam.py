@@ -19,11 +19,10 @@ from .sockets import Sam, SamMasks
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam as SamModel
 
-    from ..garment3d.mask.sam import Embedding
     from ..garment3d.mask.sam import SamMask as Answer
 
 KEPT_PHOTOS = 8
-"""Embeddings of 4 MB each."""
+"""Embeddings of 5 MB each."""
 CHOICES = ["auto", "best score", "largest"]
 
 
@@ -32,7 +31,9 @@ class LoadedSam(networks.Network["SamModel"]):
 
     def __init__(self, model: SamModel) -> None:
         super().__init__(model, model)
-        self.seen: networks.Remembered[Embedding] = networks.Remembered(KEPT_PHOTOS)
+        from ..garment3d.mask.sam import EmbeddingCache
+
+        self.seen = EmbeddingCache(KEPT_PHOTOS)
 
     def cut(
         self, photo: Photo, text: str, rough: np.ndarray | None, low_res: torch.Tensor | None, choice: str
@@ -48,8 +49,10 @@ class LoadedSam(networks.Network["SamModel"]):
             try:
                 prompt = prompt or sam.auto_prompt(photo.rgb, photo.alpha, rough)
             except UnclearGarment:
-                return sam.propose(self.model, photo.rgb, device)
-            embedding = self.seen.get(photo.rgb, lambda rgb: sam.embed(self.model, rgb, device))
+                prompt = None
+            embedding = self.seen.embed(self.model, photo.rgb, device, photo.alpha)
+            if prompt is None:
+                return sam.propose(self.model, photo.rgb, device, embedding)
             return sam.sam_mask(self.model, embedding, prompt, device, choice)
 
 

@@ -13,6 +13,7 @@ from ..garment3d.errors import GarmentError
 
 if TYPE_CHECKING:
     from ..garment3d.garment.openings import Outline, Span
+    from ..garment3d.mask.clothes import Found
 
 NAMES = ("neck", "waist", "hem", "cuff_l", "cuff_r", "armhole_l", "armhole_r", "leg_l", "leg_r")
 
@@ -45,6 +46,11 @@ def outline_text(outline: Outline) -> str:
 def figures_text(figures: Any) -> str:
     """One line per figure of a NamedTuple; numbers with four significant digits."""
     return "\n".join(f"{name}: {_short(value)}" for name, value in figures._asdict().items())
+
+
+def classes_text(found: Sequence[Found]) -> str:
+    """One line per class that a parser saw, the largest first, with its share of the photo."""
+    return "\n".join(f"{f.name}: {f.share:.1%}" for f in found)
 
 
 def _short(value: Any) -> str:
