@@ -2,11 +2,13 @@
 
 The learned tokens carry a T-shirt's depth and outline in their first channel, and the decoder's first neuron passes
 the sum of the planes' first channels on as raw density; all else is random. The transformer is residual around the
-tokens, so the picture bends that shape (its last layer is scaled so that two pictures differ by some percent) and colours it.
+tokens, so the picture bends that shape and colours it; its last layer is scaled so that two pictures differ by some
+percent.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from pathlib import Path
 
@@ -94,7 +96,7 @@ def _backbone(linear, norm) -> None:
 
 def _decoder(state: OrderedDict[str, torch.Tensor], linear) -> None:
     widths = [3 * FEATURES, *[NEURONS] * HIDDEN, 4]
-    for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         key = f"decoder.layers.{2 * i}"
         linear(key, inputs, outputs, gain=1.5)
         weight, bias = state[f"{key}.weight"], state[f"{key}.bias"]
@@ -118,3 +120,18 @@ def _shirt_planes() -> np.ndarray:
     depth = first / np.where(first > 0, 0.22, 0.14)
     planes[1] = np.maximum(-2 * depth**2, -30)  # half of it is left at the cube's wall, where lookups fade
     return planes.astype(np.float32)
+
+
+def picture(hw: tuple[int, int] = (460, 400)) -> tuple[np.ndarray, np.ndarray]:
+    """[H,W,3] uint8 smooth colours and a [H,W] mask: a block whose last row and column are nearly transparent.
+
+    The original frames a cut-out without its box's last row and column, and exactly so only where margins come out
+    whole: here its frame is the block's own, 400 px for 340.
+    """
+    rows, columns = np.mgrid[: hw[0], : hw[1]] / 60.0
+    waves = np.stack([np.sin(rows + columns), np.cos(2 * rows - columns), np.sin(rows * 0.5) * np.cos(columns)], -1)
+    soft = np.zeros(hw, np.float32)
+    soft[60:400, 100:280] = 1
+    soft[60:140, 100:280] = 0.75
+    soft[400, 280] = np.float32(1 / 255)
+    return np.round(127.5 + 120 * waves).astype(np.uint8), np.round(soft * 255).astype(np.float32) / 255

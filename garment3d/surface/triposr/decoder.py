@@ -43,7 +43,7 @@ def triplane_features(planes: torch.Tensor, points: torch.Tensor) -> torch.Tenso
 
     Source: "LRM: Large Reconstruction Model for Single Image to 3D"; "TripoSR" (github.com/VAST-AI-Research/TripoSR).
     """
-    unit = points / RADIUS
+    unit = (points + RADIUS) / (2 * RADIUS) * 2 - 1  # rounded as the original rounds
     places = torch.stack([unit[:, axes] for axes in PLANE_AXES])[:, None]
     sampled = F.grid_sample(planes, places.to(planes), mode="bilinear", padding_mode="zeros", align_corners=False)
     return sampled[:, :, 0].permute(2, 0, 1).reshape(len(points), -1)

@@ -5,6 +5,7 @@ The transformer runs once per photo; mesh, colours and rendered views all come f
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,12 @@ class Scene:
     """float32 on the CPU, torch.nn layers, eval."""
     scale: float
     """Canonical units per TripoSR unit."""
+
+    def on(self, device: str | torch.device) -> tuple[torch.Tensor, Decoder]:
+        """Planes and decoder on that device; on the CPU the scene's own."""
+        if torch.device(device).type == "cpu":
+            return self.planes, self.decoder
+        return self.planes.to(device), copy.deepcopy(self.decoder).to(device)
 
     def canonical(self, points: np.ndarray) -> np.ndarray:
         """[...,3] canonical points (+Y up, front +Z) of [...,3] points in TripoSR's frame."""
