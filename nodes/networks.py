@@ -19,8 +19,6 @@ from ..garment3d.errors import GarmentError
 
 T = TypeVar("T")
 GB = 1024**3
-CHUNK = 1 << 20
-"""Points looked up at once to begin with."""
 
 
 def _whole(name: str) -> type:

@@ -76,6 +76,7 @@ class TripoSRScene(io.ComfyNode):
                     default=0,
                     min=0,
                     max=4096,
+                    optional=True,
                     advanced=True,
                     tooltip="Extra empty border around the garment in pixels of the photo, on top of the ratio.",
                 ),
@@ -132,6 +133,7 @@ class TripoSRMesh(io.ComfyNode):
                     min=0,
                     max=16777216,
                     step=4096,
+                    optional=True,
                     advanced=True,
                     tooltip="Points looked up at once. 0: sized to the memory.",
                 ),
@@ -145,12 +147,12 @@ class TripoSRMesh(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, scene, resolution: int, threshold: float, chunk: int = 0) -> io.NodeOutput:
-        from ..garment3d.surface.triposr.mesh import triposr_mesh
+        from ..garment3d.surface.triposr.mesh import CHUNK, triposr_mesh
 
         device, report = networks.spare(1 * GB), convert.progress()
         found = [
             networks.halving(
-                chunk or networks.CHUNK,
+                chunk or CHUNK,
                 lambda points, one=one: triposr_mesh(one, resolution, threshold, points, device, report),
                 "4096 points at once",
                 least=4096,
@@ -182,6 +184,7 @@ class TripoSRTurntable(io.ComfyNode):
                     min=16,
                     max=512,
                     step=8,
+                    optional=True,
                     advanced=True,
                     tooltip="Points along each ray. 128 is TripoSR's own.",
                 ),
@@ -192,16 +195,17 @@ class TripoSRTurntable(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, scene, step_deg: float, elevation_deg: float, size: int, samples: int = 128) -> io.NodeOutput:
-        from ..garment3d.surface.triposr.render import render_scene, turntable
+        from ..garment3d.camera import orbit
+        from ..garment3d.surface.triposr.render import CHUNK, render_scene, turntable
 
         one = convert.only(scene, "scene")
         device, report = networks.spare(1 * GB), convert.progress()
-        cameras = turntable(one, step_deg, elevation_deg, size)
+        cameras = turntable(one, orbit(step_deg).azimuths_deg, elevation_deg, size)
         views = networks.halving(
-            networks.CHUNK,
-            lambda points: render_scene(one, cameras, samples, points, device, report),
-            "4096 points at once",
-            least=4096,
+            CHUNK,
+            lambda rays: render_scene(one, cameras, samples, rays, device, report),
+            "1024 rays at once",
+            least=1024,
         )
         views = convert.on_cpu(views)
         return io.NodeOutput(views, views.images, views.masks)
