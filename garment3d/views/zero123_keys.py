@@ -1,6 +1,6 @@
 """The original Zero123 file in diffusers' words: names of its tensors, and the sizes that follow from their shapes.
 
-An own map, since diffusers' is private, changes with its versions and leaves CLIP and missing EMA tensors to the caller.
+An own map, since diffusers' is private, knows no CLIP of OpenAI's and puts None where a smoothed tensor is missing.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Sizes:
 OFFICIAL = Sizes(320, (1, 2, 4, 4), 2, 768, 8, 128, (1, 2, 4, 4), 2, 1024, 24, 768, 49408)
 
 
-def write_zero123(path: Path, lightning: bool = False, ema: bool = True, sizes: Sizes = Sizes(), seed: int = 0) -> None:  # noqa: B008
+def write_zero123(path: Path, lightning: bool = False, ema: bool = True, sizes: Sizes = Sizes(), seed: int = 0) -> None:
     """A .ckpt (or, by its suffix, .safetensors); `lightning` adds what training left in the 15.5 GB files."""
     tensors = zero123_tensors(sizes, ema, seed)
     if Path(path).suffix == ".safetensors":
@@ -56,7 +56,7 @@ def write_zero123_folder(
     folder: Path,
     layout: str = "cc_projection",
     half: bool = False,
-    sizes: Sizes = Sizes(),  # noqa: B008
+    sizes: Sizes = Sizes(),
     seed: int = 0,
 ) -> None:
     """The same weights as `write_zero123` with this seed as a diffusers folder.
@@ -87,7 +87,7 @@ def write_zero123_folder(
 
 def zero123_tensors(sizes: Sizes, ema: bool = True, seed: int = 0) -> dict[str, torch.Tensor]:
     """The state dict, values of the size that keeps activations near one."""
-    made = torch.Generator().manual_seed(seed)
+    made = np.random.RandomState(seed)  # the one generator whose numbers never change
     tensors = {key: _value(key, shape, made) for key, shape in zero123_shapes(sizes).items()}
     if ema:
         for key in [key for key in tensors if key.startswith("model.diffusion_model.")]:
@@ -96,6 +96,21 @@ def zero123_tensors(sizes: Sizes, ema: bool = True, seed: int = 0) -> dict[str, 
         tensors["model_ema.decay"] = torch.tensor(0.9999)
         tensors["model_ema.num_updates"] = torch.tensor(105000, dtype=torch.int32)
     return tensors | _schedule()
+
+
+def tiny_canvas() -> np.ndarray:
+    """[256,256,3] float32 of a garment-like blob on white, smooth and without a mirror axis, from a formula alone."""
+    y, x = np.mgrid[0:256, 0:256].astype(np.float64) / 255 * 2 - 1
+    inside = 1 / (1 + np.exp(40 * (np.hypot(x / (0.5 + 0.2 * y), y / 0.78) - 1)))
+    colour = np.stack(
+        [0.5 + 0.4 * np.sin(3 * x + 2 * y), 0.5 + 0.3 * np.cos(9 * y), 0.4 + 0.3 * np.sin(14 * x * y)], -1
+    )
+    return (colour * inside[..., None] + 1 - inside[..., None]).astype(np.float32)
+
+
+def fixed_noise(seed: int, index: int, side: int = 32) -> np.ndarray:
+    """[1,4,side,side] float32 unit normal: what a run with that seed starts from (0) or adds at a step."""
+    return np.random.RandomState(1000 * seed + index).standard_normal((1, 4, side, side)).astype(np.float32)
 
 
 def zero123_shapes(sizes: Sizes) -> Shapes:
@@ -230,8 +245,8 @@ def _norm(name: str, width: int) -> Shapes:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def _value(key: str, shape: tuple[int, ...], made: torch.Generator) -> torch.Tensor:
-    noise = torch.randn(shape, generator=made)
+def _value(key: str, shape: tuple[int, ...], made: np.random.RandomState) -> torch.Tensor:
+    noise = torch.from_numpy(np.asarray(made.standard_normal(shape), np.float32))
     if key.endswith("bias"):
         return noise * 0.02
     if key.endswith("weight") and len(shape) == 1:
