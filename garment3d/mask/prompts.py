@@ -51,6 +51,8 @@ def prompt_from_text(text: str, hw: tuple[int, int]) -> Prompt | None:
     if not text.strip():
         return None
     said = _parsed(text)
+    if said is None:
+        return None
     if isinstance(said, Mapping):
         unknown = [str(key) for key in said if key not in _KNOWN and not _is_point(said)]
         if unknown:
