@@ -127,7 +127,7 @@ def _by_parser(photo: Photo, models: Models) -> Cut:
     from .mask.clothes import clothes_mask, parse
 
     parsed = parse(models.clothes, photo.rgb, models.device)
-    return Cut(clothes_mask(parsed, "largest", photo.rgb.shape[:2]).soft, "clothes", None)
+    return Cut(clothes_mask(parsed, "largest", photo.rgb).soft, "clothes", None)
 
 
 def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None, text: str) -> Cut:

@@ -127,7 +127,7 @@ def _clothes(report: ModelReport, models: Models, shown: Subject, steps: int) ->
     with report.timed("load"):
         parser = models.clothes
     with report.timed("parse"):
-        found = clothes_mask(parse(parser, shown.photo.rgb, models.device), "largest", shown.soft.shape)
+        found = clothes_mask(parse(parser, shown.photo.rgb, models.device), "largest", shown.photo.rgb)
     report.findings += judge_mask(found.soft, shown.soft, 0.7)
 
 
