@@ -19,7 +19,16 @@ from garment3d.errors import MaskError, PromptError, UnclearGarment, WeightsErro
 from garment3d.images import read_photo
 from garment3d.mask import sam as sam_module
 from garment3d.mask.prompts import Prompt, prompt_from_text
-from garment3d.mask.sam import EmbeddingCache, auto_prompt, embed, load_sam, propose, sam_mask, soft_from_logits
+from garment3d.mask.sam import (
+    EmbeddingCache,
+    auto_prompt,
+    embed,
+    encoder_bytes,
+    load_sam,
+    propose,
+    sam_mask,
+    soft_from_logits,
+)
 from garment3d.mask.sam_auto import prompt_from_mask
 from garment3d.mask.sam_checkpoint import build_sam, sam_dims
 from garment3d.mask.sam_embedding import Embedding, embedding_key
@@ -145,6 +154,8 @@ def test_the_official_sizes_are_read_from_the_tensors(name: str, numbers: int) -
     blocks = {f"image_encoder.blocks.{i}.{key}" for i in range(12) for key in ("window_size", "attn.num_heads")}
     assert blocks | {"image_encoder.img_size", "mask_decoder.num_multimask_outputs"} <= set(wanted)
     assert settings(ours) == wanted
+    measured_gb = {"vit_b": 2.56, "vit_l": 3.31, "vit_h": 3.27}[name]  # resident memory over a pass on a CPU
+    assert measured_gb < encoder_bytes(ours) / 1e9 < 1.15 * measured_gb
 
 
 def test_a_file_gives_the_network_that_was_saved(sam_file: Path) -> None:
@@ -271,6 +282,8 @@ def test_a_prompt_that_cannot_be_meant_is_refused(sam: Any, small: tuple[Any, Em
     ):
         with pytest.raises(PromptError):
             sam_mask(sam, small[1], prompt)
+    with pytest.raises(PromptError, match="best score"):
+        sam_mask(sam, small[1], Prompt(((5, 5),), (1,)), choice="best")  # pyright: ignore[reportArgumentType]
 
 
 def test_nothing_found_is_said(sam: Any, small: tuple[Any, Embedding], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,5 +424,5 @@ def test_candidates_without_a_garment_name_the_clothes_parser(
     sam: Any, small: tuple[Any, Embedding], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sam_module, "plausibility", lambda binary, thumb: 0.1)
-    with pytest.raises(UnclearGarment, match=r"candidates looks like one garment.*clothes parser"):
+    with pytest.raises(UnclearGarment, match=r"automatic candidates looks like one garment.*clothes parser"):
         propose(sam, small_photo(), embedding=small[1], points_per_side=1)

@@ -6,7 +6,7 @@ Of SAM's several answers the one is taken that is sharp and looks like one whole
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from .sam_auto import auto_prompt as auto_prompt
 from .sam_checkpoint import load_sam as load_sam
 from .sam_embedding import THUMB_PX, Embedding, predictor_for
 from .sam_embedding import EmbeddingCache as EmbeddingCache
+from .sam_embedding import decoder_bytes as decoder_bytes
 from .sam_embedding import embed as embed
+from .sam_embedding import embedding_key as embedding_key
+from .sam_embedding import encoder_bytes as encoder_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +81,8 @@ def sam_mask(
         choice: "best score" goes by SAM's own score. "auto" goes by score and likeness to a garment, and looks at all
             four answers where the single one is no garment. "largest" takes the largest of the three.
     """
+    if choice not in get_args(Choice):
+        raise PromptError(f'The choice "{choice}" is not one of {", ".join(get_args(Choice))}.')
     checked_prompt(prompt, embedding.hw)
     _check_low_res(sam, prompt)
     predictor = predictor_for(sam, embedding, device)
@@ -117,7 +122,7 @@ def propose(
             best, best_worth = record, likeness * record["predicted_iou"]
     if best is None:
         raise UnclearGarment(
-            f"None of SAM's {count} candidates looks like one garment: "
+            f"None of SAM's {count} automatic candidates looks like one garment: "
             "give a point or a box, or use the clothes parser on a person."
         )
     # The candidate came from one point; asked again it is had at the photo's size, with a soft edge.
