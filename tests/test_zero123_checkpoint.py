@@ -214,11 +214,21 @@ def test_a_file_without_the_projection_is_told_apart(tmp_path):
     assert "lacks cc_projection.weight" in refused(changed(tmp_path / "a.ckpt", cc_projection_weight=None))
 
 
+def test_a_file_saved_without_a_whole_network_says_which(tmp_path):
+    tensors = zero123_tensors(Sizes())
+    torch.save({key: value for key, value in tensors.items() if not key.startswith("first_stage")}, tmp_path / "a.ckpt")
+    assert "without its VAE (first_stage_model.*)" in refused(tmp_path / "a.ckpt")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
         ("cc_projection_weight", torch.ones(64, 64), "weight is 64×64 instead of 64×68"),
-        ("model_diffusion_model_time_embed_0_weight", None, "no complete|missing"),
+        (
+            "model_diffusion_model_time_embed_0_weight",
+            None,
+            r"1 of 440 tensors missing \(time_embedding.linear_1.weight\)",
+        ),
         ("model_ema_diffusion_modelinput_blocks10in_layers2weight", None, "1 of .* missing .*resnets.0.conv1.weight"),
         ("first_stage_model_decoder_mid_attn_1_q_weight", None, "1 of .* missing .*to_q.weight"),
         ("first_stage_model_post_quant_conv_weight", None, "post_quant_conv.weight"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PROJECTIONS = {"cc_projection": "projection", "clip_camera_projection": "proj"}
 """The folder that a diffusers layout keeps the projection in, and its tensors' name there."""
+_OFFICIAL = "take an official file: 105000.ckpt, zero123-xl.ckpt or stable_zero123.ckpt"
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """How the VAE's attention was called before diffusers 0.18, when most such folders were written."""
 
@@ -72,11 +73,10 @@ def _from_file(path: Path, ema: bool, family: Family) -> Zero123:
     try:
         sizes = names.unet_sizes(plain)
         networks = (names.unet_config(sizes), names.vae_config(vae), names.clip_config(clip))
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise WeightsError(
-            f"{path.name} is no complete Zero123 file: {error} was expected in it and not found; "
-            "download it again from its official place."
-        ) from error
+    except KeyError as error:
+        raise WeightsError(f"{path.name} lacks the tensor {error.args[0]} of Zero123; {_OFFICIAL}.") from error
+    except (IndexError, ValueError) as error:
+        raise WeightsError(f"{path.name} has tensors of shapes that no Zero123 has ({error}); {_OFFICIAL}.") from error
     unet = names.smoothed(tensors) if ema else plain
     vae_levels = len(networks[1]["block_out_channels"])
     return Zero123(
@@ -95,14 +95,18 @@ def _check_original(tensors: Mapping[str, torch.Tensor], unet: Mapping[str, torc
     if first is not None and first.shape[1] != 8:
         raise WeightsError(
             f"{path.name} is a Stable Diffusion file, not Zero123: its UNet takes {first.shape[1]} channels and "
-            "Zero123's takes 8; choose 105000.ckpt, zero123-xl.ckpt or stable_zero123.ckpt."
+            f"Zero123's takes 8; {_OFFICIAL}."
         )
     if first is not None and f"{names.PROJECTION}weight" not in tensors:
         raise WeightsError(
             f"{path.name} lacks cc_projection.weight, which tells Zero123 the camera's pose (a file saved without it "
-            "can't turn the garment); take the official file."
+            f"can't turn the garment); {_OFFICIAL}."
         )
     demand(tensors, "zero123", path)
+    parts = {"UNet": names.UNET, "VAE": names.VAE, "image encoder": names.CLIP}
+    absent = [f"{part} ({prefix}*)" for part, prefix in parts.items() if not names.family(tensors, prefix)]
+    if absent:
+        raise WeightsError(f"{path.name} was saved without its {' and '.join(absent)}; {_OFFICIAL}.")
 
 
 def _from_folder(folder: Path, ema: bool, family: Family) -> Zero123:
@@ -208,8 +212,8 @@ def _built(build: Callable[[], Any], tensors: Mapping[str, torch.Tensor], what: 
     try:
         with torch.device("meta"):
             module = build()
-    except (TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{what} has a config.json that gives no network ({error}); download it again.") from error
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise WeightsError(f"{what} has settings that give no network ({error}); download it again.") from error
     fill(module, tensors, what)
     for name, buffer in list(module.named_buffers()):
         if buffer.is_meta:  # CLIP counts its positions in a buffer that no file keeps
