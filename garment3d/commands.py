@@ -1,0 +1,95 @@
+"""The command line's small commands beside the route: `weights list` and `weights get`.
+
+A download happens only by the name that a person types; licences are printed where the name is chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import GarmentError, WeightsError
+from .weights import OFFICIAL, ModelFolders, WeightFile, download, find, model_folders, official, place, size_text
+
+
+def weights_command(argv: Sequence[str]) -> int:
+    """The exit status of `python -m garment3d weights …`: 0, 1 for a failed download, 2 for wrong arguments."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.action == "list":
+            print("\n".join(listing(arguments.models)))
+        else:
+            _get(official(arguments.name), arguments.models)
+    except GarmentError as error:
+        print(f"garment3d: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; what arrived is kept, and the same command goes on from there.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def listing(models_dir: Path | None) -> list[str]:
+    """Lines: every official file with size, licence, terms, and its place on disk; then what else was found."""
+    folders = ModelFolders() if models_dir is None else model_folders(models_dir)
+    found = {model: list(find(model, folders)) for model in dict.fromkeys(entry.model for entry in OFFICIAL)}
+    lines = []
+    for entry in OFFICIAL:
+        there = [path for path in found[entry.model] if _is_entry(path, entry)]
+        found[entry.model] = [path for path in found[entry.model] if path not in there]
+        limits = "" if entry.commercial is not False else "  NON-COMMERCIAL"
+        lines.append(f"{entry.name:20}{entry.title}, {size_text(entry.gigabytes * 1e9)}, {entry.licence}{limits}")
+        lines += textwrap.wrap(entry.terms, 96, initial_indent=" " * 20, subsequent_indent=" " * 20)
+        lines += [f"{'':20}on disk: {path}" for path in there] or [f"{'':20}not on disk"]
+    others = [(model, path) for model, paths in found.items() for path in paths]
+    if others:
+        lines += ["", "Also found, of other origin or name:", *(f"  {model}: {path}" for model, path in others)]
+    if models_dir is None:
+        lines += ["", "Only the Hugging Face cache was searched; name ComfyUI's models folder with --models DIR."]
+    return lines
+
+
+def _is_entry(path: Path, entry: WeightFile) -> bool:
+    """By name: a file's own and its folder's where it is called just model, a folder's own or its repository's."""
+    cached = next((part for part in path.parts if part.startswith("models--")), "")
+    if cached and entry.repo and cached.lower() != "models--" + entry.repo.replace("/", "--").lower():
+        return False
+    if path.is_dir():
+        return bool(cached) or (entry.is_folder and path.name.lower() == entry.subfolder.lower())
+    if entry.is_folder or path.name.lower() != entry.files[0].file.lower():
+        return False
+    size = entry.files[0].bytes
+    return size is None or size == path.stat().st_size
+
+
+def _get(entry: WeightFile, models_dir: Path | None) -> None:
+    if models_dir is None:
+        raise WeightsError("Where to? Name ComfyUI's models folder, or a new one, with --models DIR.")
+    from tqdm import tqdm
+
+    print(f"{entry.title}: {size_text(entry.gigabytes * 1e9)}, {entry.licence}. {entry.terms}")
+    with tqdm(desc=entry.name, unit="B", unit_scale=True, unit_divisor=1000, disable=None, leave=False) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total or None
+            bar.update(done - bar.n)
+
+        path = download(entry, place(entry, models_dir), tell)
+    print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m garment3d weights",
+        description="Lists the official model files with their licences, or downloads one of them.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="what there is, what it may be used for, and what is on disk; no network")
+    get = actions.add_parser("get", help="download one; a second call goes on where the first ended")
+    get.add_argument("name", metavar="NAME", help="as `weights list` prints it")
+    for action in (listed, get):
+        action.add_argument("--models", type=Path, metavar="DIR", help="ComfyUI's models folder")
+    return parser
