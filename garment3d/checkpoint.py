@@ -147,10 +147,11 @@ def _layout(path: Path) -> str:
         raise WeightsError(f"{path} can't be read: {error.strerror or error}.") from error
     if head.startswith(b"PK\x03\x04"):
         return "zip"
-    if head.startswith(b"\x80"):
-        return "legacy"
+    # Before the pickles: a safetensors file begins with its header's length, and that may well begin with 0x80.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "safetensors"
+    if head.startswith(b"\x80"):
+        return "legacy"
     raise WeightsError(f"{path.name} is no model file but {_in_words(head, path.stat().st_size)}; {AGAIN}.")
 
 

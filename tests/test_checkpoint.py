@@ -119,6 +119,18 @@ def test_safetensors_give_the_same(state, tmp_path):
     assert_same(read_tensors(tmp_path / "model.safetensors"), state)
 
 
+def test_a_safetensors_header_of_any_length_is_no_pickle(state, tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "model.safetensors"
+    for length in range(0, 256, 8):  # headers are padded to eights; one in 32 begins like a pickle
+        save_file(state, path, {"note": " " * length})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert_same(read_tensors(path), state)
+
+
 def test_the_beginning_of_a_file_says_what_it_is_and_not_its_name(state, tmp_path):
     from safetensors.torch import save_file
 
