@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["weights"]:
+        from .commands import weights_command
+
+        return weights_command(given[1:])
     if given[:1] == ["check"]:
         return _check_models(given[1:])
     arguments = parser().parse_args(given)

@@ -53,10 +53,12 @@ class Models:
 
     @cached_property
     def clothes(self) -> Any:
-        """The clothes parser; MissingWeights where there is no folder of it."""
+        """The clothes parser, on the device; MissingWeights where there is no folder of it."""
         from .mask.clothes import load_parser
 
-        return self._read("clothes", load_parser)
+        parser = self._read("clothes", load_parser)
+        parser.model.to(self.device)
+        return parser
 
     @cached_property
     def zero123(self) -> Any:
@@ -67,10 +69,10 @@ class Models:
 
     @cached_property
     def triposr(self) -> Any:
-        """The TripoSR network; MissingWeights where there is no file."""
+        """The TripoSR network, on the device; MissingWeights where there is no file."""
         from .surface.triposr.checkpoint import load_triposr
 
-        return self._read("triposr", load_triposr)
+        return self._read("triposr", load_triposr).to(self.device)
 
     def _read(self, model: str, load: Callable[[Path], Model]) -> Model:
         path = self.path(model)
@@ -133,7 +135,9 @@ def _by_parser(photo: Photo, models: Models) -> Cut:
 def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None, text: str) -> Cut:
     """SAM with the person's prompt, else with what the quick mask or the parser shows it, else its own candidates."""
     from .mask.prompts import Prompt, prompt_from_text
-    from .mask.sam import auto_prompt, embed, propose, sam_mask
+    from .mask.sam import propose, sam_mask
+    from .mask.sam_auto import auto_prompt
+    from .mask.sam_embedding import embed, over_white
 
     prompt, engine = prompt_from_text(text, photo.rgb.shape[:2]), "sam"
     if prompt is None and box is not None:
@@ -143,11 +147,11 @@ def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None,
             prompt = auto_prompt(photo.rgb, photo.alpha)
         except UnclearGarment:
             if not models.has("clothes"):
-                found = propose(models.sam, photo.rgb, models.device)
+                found = propose(models.sam, over_white(photo.rgb, photo.alpha), models.device)
                 return Cut(found.soft, "sam", found.score)
             rough, engine = _by_parser(photo, models).soft, "clothes+sam"
             prompt = auto_prompt(photo.rgb, rough=rough)
-    embedding = embed(models.sam, photo.rgb, models.device)
+    embedding = embed(models.sam, photo.rgb, models.device, photo.alpha)
     found = sam_mask(models.sam, embedding, prompt, models.device)
     return Cut(found.soft, engine, found.score)
 

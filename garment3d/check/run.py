@@ -108,7 +108,9 @@ def _identity(model: str, path: Path) -> str:
 
 
 def _sam(report: ModelReport, models: Models, shown: Subject, steps: int) -> None:
-    from ..mask.sam import auto_prompt, embed, sam_mask
+    from ..mask.sam import sam_mask
+    from ..mask.sam_auto import auto_prompt
+    from ..mask.sam_embedding import embed
 
     with report.timed("load"):
         sam = models.sam
@@ -132,9 +134,10 @@ def _clothes(report: ModelReport, models: Models, shown: Subject, steps: int) ->
 
 
 def _zero123(report: ModelReport, models: Models, shown: Subject, steps: int) -> None:
-    from ..views.zero123 import Sampling, decode_latents, sample_latents
+    from ..views.zero123 import decode_latents
     from ..views.zero123_condition import conditioned, encode_photo, zero123_canvas
     from ..views.zero123_pose import pose_vectors
+    from ..views.zero123_sampler import Sampling, sample_latents
 
     with report.timed("load"):
         model = models.zero123
@@ -143,9 +146,9 @@ def _zero123(report: ModelReport, models: Models, shown: Subject, steps: int) ->
         condition = encode_photo(model, canvas, models.device)
         tokens, concat = conditioned(model, condition, pose_vectors(model.family, (0.0, TURN_DEG), 0.0), models.device)
     with report.timed(f"sample 2 views, {steps} steps"):
-        latents = sample_latents(model.unet, tokens, concat, Sampling(steps=steps), models.device)
+        latents = sample_latents(model.unet.to(models.device), tokens, concat, Sampling(steps=steps), models.device)
     with report.timed("decode"):
-        front, right = decode_latents(model.vae, latents, models.device).cpu().numpy()
+        front, right = decode_latents(model.vae.to(models.device), latents, models.device).cpu().numpy()
     report.findings += judge_front_view(front, canvas)
     report.findings.append(judge_turn(right, shown.right, shown.left))
 

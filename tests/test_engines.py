@@ -1,0 +1,150 @@
+"""Which engine does a stage: named ones, those on disk, and the way round what a photo does not let one do."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from garment3d import __main__ as command
+from garment3d.camera import photo_camera
+from garment3d.data import Photo
+from garment3d.engines import Models, cut_out, picks_triposr, picks_zero123
+from garment3d.errors import MissingWeights, PromptError, UnclearGarment
+from garment3d.export.result import save
+from garment3d.metrics import mask_iou
+from garment3d.pipeline import Settings, run
+from garment3d.render import render
+from tests.tiny.clothes import ATR, person, write_clothes
+from tests.tiny.sam import write_sam
+from tests.tiny.triposr import picture, write_triposr
+from tests.tiny.zero123 import write_zero123
+
+SMALL = Settings(triangles=1500, texture_px=256, view_px=96, step_deg=120, steps=2, resolution=64)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A ComfyUI models folder with a small one of each model under its official name."""
+    root = tmp_path_factory.mktemp("models")
+    for name in ("sams", "checkpoints", "garment3d"):
+        (root / name).mkdir()
+    write_sam(root / "sams" / "sam_vit_b_01ec64.pth")
+    write_zero123(root / "checkpoints" / "zero123-xl.ckpt")
+    (root / "garment3d" / "TripoSR").mkdir()
+    write_triposr(root / "garment3d" / "TripoSR" / "model.ckpt")
+    write_clothes(root / "garment3d" / "segformer_b2_clothes")
+    return root
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    return Models(folder)
+
+
+@pytest.fixture(scope="module")
+def shirt(tmp_path_factory):
+    rgb, soft = picture()
+    plain = soft[..., None] * rgb + (1 - soft[..., None]) * 242
+    path = tmp_path_factory.mktemp("photo") / "shirt.png"
+    Image.fromarray(plain.round().astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(shirt, models):
+    return run(shirt, replace(SMALL, engine_views="zero123"), models=models)
+
+
+def worn():
+    """A photo of a drawn person and where the dress is."""
+    rgb, labels = person("dress")
+    return Photo(rgb, None), labels == ATR.index("Dress")
+
+
+def test_without_a_folder_no_model_is_looked_for(shirt):
+    nothing = Models()
+    assert not any(nothing.has(model) for model in ("sam", "clothes", "zero123", "triposr"))
+    assert not picks_triposr("auto", nothing) and not picks_zero123("auto", nothing)
+
+
+@pytest.mark.parametrize(("engine", "name"), [("sam", "SAM"), ("clothes", "clothes parser")])
+def test_a_named_engine_without_its_file_says_how_to_get_it(engine, name, tmp_path):
+    with pytest.raises(MissingWeights, match=rf"No {name} model is in .*weights get"):
+        cut_out(worn()[0], engine, Models(tmp_path))
+
+
+def test_the_whole_route_says_which_engine_ran(result):
+    assert result.engines == ("sam", "inflated", "photo", "triposr", "zero123")
+    assert result.views.images.shape == (3, 256, 256, 3)
+    assert list(result.seconds) == ["read", "mask", "shell", "texture", "surface", "views", "check"]
+
+
+def test_triposr_lies_on_the_photo(result):
+    seen = render(result.surface, photo_camera(result.soft)).alpha.numpy() >= 0.5
+    # The small network always makes the same T-shirt, scaled to the mask that SAM's random weights gave.
+    assert mask_iou(seen, result.soft >= 0.5) > 0.3
+    assert np.abs(result.surface.vertices).max() < 0.87 and result.surface.volume > 0
+
+
+def test_the_surface_is_saved_where_the_garment_stands(result, tmp_path):
+    report = save(result, tmp_path / "out", ("glb",), turntable=False)
+    assert "surface.glb" in report.files and len([f for f in report.files if f.startswith("views/")]) == 3
+    said = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert said["engines"]["surface"] == "triposr" and said["engines"]["views"] == "zero123"
+    surface = trimesh.load(tmp_path / "out" / "surface.glb", force="mesh", process=False)
+    scale = result.length_cm / 100 / np.ptp(result.mesh.vertices[:, 1])
+    np.testing.assert_allclose(np.ptp(surface.vertices, axis=0), scale * np.ptp(result.surface.vertices, axis=0), 1e-5)
+    low = scale * (result.surface.vertices[:, 1].min() - result.mesh.vertices[:, 1].min())
+    assert surface.vertices[:, 1].min() == pytest.approx(low, abs=1e-5)
+
+
+def test_auto_takes_the_parser_where_the_quick_mask_sees_a_person(folder, tmp_path):
+    photo, dress = worn()
+    with pytest.raises(UnclearGarment):
+        cut_out(photo, "quick", Models(folder))
+    (tmp_path / "garment3d").mkdir()
+    (tmp_path / "garment3d" / "segformer_b2_clothes").symlink_to(folder / "garment3d" / "segformer_b2_clothes")
+    cut = cut_out(photo, "auto", Models(tmp_path))
+    assert cut.engine == "clothes" and mask_iou(cut.soft >= 0.5, dress) > 0.8
+
+
+def test_sam_asks_the_parser_for_a_worn_garment(models):
+    assert cut_out(worn()[0], "auto", models).engine == "clothes+sam"
+
+
+def test_a_cut_out_photo_needs_no_model(models):
+    rgb, soft = picture()
+    alpha = (soft * 255).round().astype(np.uint8)
+    cut = cut_out(Photo(rgb, alpha), "auto", models)
+    assert cut.engine == "alpha"
+    np.testing.assert_allclose(cut.soft, alpha / 255, atol=1e-6)
+
+
+def test_a_prompt_in_words_of_json_reaches_sam(models):
+    rgb, soft = picture()
+    y, x = np.argwhere(soft > 0.9).mean(0)
+    said = json.dumps({"points": [[x, y, 1], [3, 3, 0]]})
+    assert cut_out(Photo(rgb, None), "sam", models, prompt=said).engine == "sam"
+    with pytest.raises(PromptError):
+        cut_out(Photo(rgb, None), "sam", models, prompt='{"points": [[9999, 0, 1]]}')
+
+
+def test_zero123_waits_to_be_asked_on_a_cpu(folder):
+    assert not picks_zero123("auto", Models(folder)) and picks_zero123("zero123", Models(folder))
+    assert picks_zero123("auto", Models(folder, "cuda"))
+
+
+def test_the_command_line_names_the_engines(shirt, folder, tmp_path, capsys):
+    small = ["--triangles", "1200", "--texture-size", "256", "--step", "180", "--no-turntable", "--mc-resolution", "48"]
+    options = ["--models", folder, "--engine-mask", "quick", "--engine-views", "zero123", "--steps", "2"]
+    assert command.main([str(a) for a in (shirt, "-o", tmp_path, *options, *small)]) == 0
+    assert "mask quick, shell inflated, texture photo, surface triposr, views zero123" in capsys.readouterr().out
+    assert (tmp_path / "shirt" / "surface.glb").is_file()
+
+
+def test_a_models_folder_that_is_none_is_one_sentence(shirt, tmp_path, capsys):
+    assert command.main([str(shirt), "-o", str(tmp_path), "--models", str(tmp_path / "none")]) == 1
+    assert "is no folder" in capsys.readouterr().err
