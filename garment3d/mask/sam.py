@@ -148,7 +148,7 @@ def soft_from_logits(logits: np.ndarray) -> np.ndarray:
     slope_x = (logits[y, right] - logits[y, left]) / np.maximum(right - left, 1)
     distance_px = logits[y, x] / np.maximum(np.hypot(slope_y, slope_x), 1e-12)
     share = np.clip(0.5 + distance_px, 0, 1).astype(np.float32)
-    soft[y, x] = np.where(inside[y, x], np.maximum(share, np.float32(0.5)), np.minimum(share, _BELOW_HALF))
+    soft[y, x] = np.where(inside[y, x], share, np.minimum(share, _BELOW_HALF))
     return soft
 
 
