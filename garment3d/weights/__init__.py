@@ -3,12 +3,12 @@
 Looking around reads folders only; nothing here reaches the network but `download`.
 """
 
-from .download import download as download
-from .find import ModelFolders as ModelFolders
-from .find import find as find
-from .find import hub_cache as hub_cache
-from .find import model_folders as model_folders
-from .identify import identify as identify
+from .fetch import download as download
+from .identity import identify as identify
+from .search import ModelFolders as ModelFolders
+from .search import find as find
+from .search import hub_cache as hub_cache
+from .search import model_folders as model_folders
 from .table import OFFICIAL as OFFICIAL
 from .table import Part as Part
 from .table import WeightFile as WeightFile

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import DownloadError
-from .identify import sha256_of
+from .identity import sha256_of
 from .table import Part, WeightFile, size_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ TRIES = 5
 """Connections in a row that may bring nothing."""
 WAIT_S = 1.0
 TIMEOUT_S = 30.0
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""A connection that breaks loses less than this."""
+_TELL = 1 << 20
 
 
 class _Source(NamedTuple):
@@ -198,7 +200,8 @@ def _stream(source: _Source, partial: Path, size: int | None, tell: Progress) ->
                 for piece in answer.iter_content(_CHUNK):
                     file.write(piece)
                     start += len(piece)
-                    tell(start, size or 0)
+                    if start // _TELL > (start - len(piece)) // _TELL or start == size:
+                        tell(start, size or 0)
     except requests.RequestException as error:
         raise _Broken(_short(error)) from error
     if size is not None and start != size:
