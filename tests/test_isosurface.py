@@ -1,5 +1,6 @@
 """Sparse extraction against scikit-image's marching cubes of the whole grid, and against shapes with a closed form."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_the_same_field_gives_the_same_bytes() -> None:
 def test_progress_rises_to_its_total_and_its_error_ends_the_work() -> None:
     calls: list[tuple[int, int]] = []
     extract(Counted(ball(140, 50.0)), 140, 0.0, 70, lambda done, total: calls.append((done, total)))
-    assert all(a[0] <= b[0] for a, b in zip(calls, calls[1:], strict=False)) and calls[-1][0] == calls[-1][1]
+    assert all(a[0] <= b[0] for a, b in itertools.pairwise(calls)) and calls[-1][0] == calls[-1][1]
     assert all(done < total for done, total in calls[:-1])
     field = Counted(ball(140, 50.0))
 
