@@ -186,6 +186,14 @@ def test_half_precision_stays_and_conditions_a_view(place, plain):
     assert tokens.shape == (2, 1, 64) and latents.shape == (2, 4, 32, 32) and tokens.dtype == torch.float16
 
 
+def test_a_network_saved_in_two_precisions_runs_in_the_finer_one(place, plain, tmp_path):
+    tensors = torch.load(place / "pruned.ckpt", weights_only=True)["state_dict"]
+    halved = {key: value.half() if ".attn." in key and ".visual." in key else value for key, value in tensors.items()}
+    torch.save({"state_dict": halved}, tmp_path / "a.ckpt")
+    assert_same(load_zero123(tmp_path / "a.ckpt"), plain, ["image_encoder"], within=1e-3)
+    assert {value.dtype for value in load_zero123(tmp_path / "a.ckpt").image_encoder.parameters()} == {torch.float32}
+
+
 def test_the_canvas_is_white_with_the_garment_on_200_of_256_pixels():
     rgb, soft = np.zeros((300, 200, 3), np.uint8), np.zeros((300, 200), np.float32)
     soft[20:270, 50:150] = 1

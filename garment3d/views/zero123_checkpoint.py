@@ -219,4 +219,6 @@ def _built(build: Callable[[], Any], tensors: Mapping[str, torch.Tensor], what: 
         if buffer.is_meta:  # CLIP counts its positions in a buffer that no file keeps
             owner = module.get_submodule(name.rpartition(".")[0])
             setattr(owner, name.rpartition(".")[2], torch.arange(buffer.numel()).reshape(buffer.shape))
+    if len({parameter.dtype for parameter in module.parameters()}) > 1:
+        module.float()  # saved with half its layers in half precision, as OpenAI's CLIP is on a GPU
     return module.eval().requires_grad_(False)

@@ -6,6 +6,7 @@ Both come from a 256² canvas on white, once per photo; only the token changes w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,8 @@ def zero123_canvas(rgb: np.ndarray, soft: np.ndarray) -> np.ndarray:
 def encode_photo(model: Zero123, canvas: np.ndarray, device: torch.device | str = "cpu") -> Condition:
     """The embedding and the latent of a [256,256,3] canvas; moves the two encoders to `device`."""
     signed = torch.from_numpy(canvas).permute(2, 0, 1)[None].to(device) * 2 - 1
-    encoder, vae = model.image_encoder.to(device), model.vae.to(device)
+    networks: tuple[Any, Any] = model.image_encoder, model.vae  # their own types are lost on the type checker
+    encoder, vae = (network.to(device) for network in networks)
     pixels = clip_pixels(signed, encoder.config.image_size).to(encoder.dtype)
     embed = encoder(pixel_values=pixels).image_embeds
     latent = vae.encode(signed.to(vae.dtype)).latent_dist.mode()
