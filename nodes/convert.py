@@ -196,7 +196,7 @@ def mesh(meshes: Sequence[trimesh.Trimesh], colours: Sequence[np.ndarray] | None
     padded = len({(len(s.vertices), len(s.faces)) for s in solids}) > 1
     textured = all(s.uv is not None and s.pixels is not None for s in solids)
     if colours is None and all(s.colours is not None for s in solids):
-        colours = [s.colours[:, :3] / 255 for s in solids]
+        colours = [s.colours[:, :3] for s in solids]
     return Types.MESH(
         _stack([s.vertices for s in solids], torch.float32),
         _stack([s.faces for s in solids], torch.int64),
@@ -307,6 +307,8 @@ def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
     vertices, faces = _array(mesh.vertices[index][:nv]), _array(mesh.faces[index][:nf])
     result = trimesh.Trimesh(vertices.astype(np.float64), faces.astype(np.int64), process=False)
     result.visual = _visual(mesh, index, nv, result)
+    if mesh.vertex_colors is not None:
+        result.vertex_attributes["linear_rgb"] = _array(mesh.vertex_colors[index][:nv, :3]).astype(np.float32)
     return result
 
 

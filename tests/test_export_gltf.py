@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import trimesh
 
 from garment3d.data import Opening
 from garment3d.export.mesh import mesh_files
@@ -52,3 +54,20 @@ def test_the_validator_would_have_found_a_fault():
     data = mesh_files(tube(), formats=["glb"])[0].data
     broken = data.replace(b'"type":"VEC3"', b'"type":"VEC4"', 1)
     assert validate(broken)["issues"]["numErrors"] > 0
+
+
+def test_dark_vertex_colours_keep_their_steps():
+    """Linear bytes would make one colour of sRGB 3, 6 and 9 of 255."""
+    mesh = cube()
+    linear = np.linspace(0.0005, 0.004, len(mesh.vertices))[:, None].repeat(3, 1).astype(np.float32)
+    mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=np.round(linear * 255).astype(np.uint8))
+    mesh.vertex_attributes["linear_rgb"] = linear
+    (file,) = mesh_files(mesh, formats=("glb",))
+    length = int.from_bytes(file.data[12:16], "little")
+    tree, binary = json.loads(file.data[20 : 20 + length]), file.data[28 + length :]
+    accessor = tree["accessors"][tree["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]]
+    view = tree["bufferViews"][accessor["bufferView"]]
+    read = np.frombuffer(binary, "<u2", len(mesh.vertices) * 4, view["byteOffset"]).reshape(-1, 4)
+    assert (accessor["componentType"], accessor["normalized"], view["byteLength"]) == (5123, True, read.nbytes)
+    np.testing.assert_allclose(read[:, :3] / 65535, linear, atol=1e-5)
+    assert (read[:, 3] == 65535).all()

@@ -21,6 +21,7 @@ FRAME = "metres, right-handed, +Y up, front +Z; origin: middle of the bounding b
 
 _LINEAR, _MIPMAPPED, _CLAMP = 9729, 9987, 33071
 _VERTICES, _INDICES = 34962, 34963
+_UNSIGNED_SHORT = 5123
 
 
 def glb_bytes(
@@ -44,6 +45,8 @@ def glb_bytes(
     def put_texture(buffers: Any, tree: dict[str, Any]) -> None:
         if texture is not None:
             _embed(texture, buffers, tree)
+        if solid.colours is not None and texture is None:
+            _refine_colours(solid.colours, buffers, tree)
 
     def finish(tree: dict[str, Any]) -> None:
         tree["asset"] = {"version": "2.0", "generator": f"Garment3D {__version__}"}
@@ -71,7 +74,7 @@ def _mesh(solid: Parts) -> trimesh.Trimesh:
     uv = solid.uv if solid.pixels is not None else None
     visual = TextureVisuals(uv=uv, material=material)
     if solid.colours is not None:
-        visual.vertex_attributes["color"] = solid.colours
+        visual.vertex_attributes["color"] = np.round(solid.colours * 255).astype(np.uint8)
     return trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)
 
 
@@ -83,6 +86,16 @@ def _embed(texture: bytes, buffers: Any, tree: dict[str, Any]) -> None:
     tree["samplers"] = [{"magFilter": _LINEAR, "minFilter": _MIPMAPPED, "wrapS": _CLAMP, "wrapT": _CLAMP}]
     tree["textures"].append({"source": len(tree["images"]) - 1, "sampler": 0})
     tree["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": len(tree["textures"]) - 1}
+
+
+def _refine_colours(colours: np.ndarray, buffers: Any, tree: dict[str, Any]) -> None:
+    """Writes the vertex colours with 16 bits for trimesh's 8: linear bytes show as bands on dark cloth."""
+    index = tree["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]
+    accessor = list(tree["accessors"].values())[index]  # by content while trimesh still collects them
+    accessor["componentType"] = _UNSIGNED_SHORT
+    for bound in ("min", "max"):
+        accessor.pop(bound, None)
+    buffers[list(buffers)[accessor["bufferView"]]] = np.round(colours * 65535).astype("<u2").tobytes()
 
 
 def _state_targets(tree: dict[str, Any]) -> None:

@@ -155,8 +155,12 @@ def _ply(solid: Parts) -> bytes:
         colours = uv_to_interpolated_color(solid.uv, Image.fromarray(solid.pixels))
         mesh.visual = ColorVisuals(mesh, vertex_colors=colours)
     elif solid.colours is not None:
-        mesh.visual = ColorVisuals(mesh, vertex_colors=solid.colours)
+        mesh.visual = ColorVisuals(mesh, vertex_colors=_bytes(solid.colours))
     return export_ply(mesh, vertex_normal=True)
+
+
+def _bytes(colours: np.ndarray) -> np.ndarray:
+    return np.round(colours * 255).astype(np.uint8)
 
 
 def _stl(solid: Parts) -> bytes:

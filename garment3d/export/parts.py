@@ -33,7 +33,7 @@ class Parts(NamedTuple):
     pixels: np.ndarray | None
     """[S,S,3] uint8 sRGB texture, or None."""
     colours: np.ndarray | None
-    """[N,4] uint8 linear vertex colours of a mesh without texture, or None."""
+    """[N,4] float32 linear RGBA in 0..1 at the vertices of a mesh without texture, or None."""
     welded_vertices: np.ndarray
     """[W,3] in the file's frame, one per position."""
     welded_faces: np.ndarray
@@ -98,8 +98,17 @@ def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | Non
     uv = getattr(visual, "uv", None)
     if uv is None:
         coloured = getattr(visual, "kind", None) in ("vertex", "face")
-        return None, None, np.asarray(getattr(visual, "vertex_colors", None)) if coloured else None
+        return None, None, _colours(mesh) if coloured else None
     material = getattr(visual, "material", None)
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     uv = np.asarray(uv, float)[:, :2]
     return uv, None if image is None else np.asarray(image.convert("RGB")), None
+
+
+def _colours(mesh: trimesh.Trimesh) -> np.ndarray:
+    """[N,4] float32 linear RGBA of a coloured mesh: trimesh's own bytes, finer where `linear_rgb` holds them too."""
+    rgba = np.asarray(mesh.visual.vertex_colors, np.float32) / 255
+    fine = mesh.vertex_attributes.get("linear_rgb")
+    if fine is not None and len(fine) == len(rgba):
+        rgba[:, :3] = fine
+    return rgba

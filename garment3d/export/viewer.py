@@ -32,7 +32,7 @@ def viewer_html(solid: Parts) -> str:
         material.baseColorTexture = _small_jpeg(solid.pixels)
     visual = TextureVisuals(uv=solid.uv, material=material)
     if solid.colours is not None:
-        visual.vertex_attributes["color"] = solid.colours
+        visual.vertex_attributes["color"] = np.round(solid.colours * 255).astype(np.uint8)
     mesh = trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)
     mesh.vertex_normals  # noqa: B018  the writer includes normals only where they were asked for before
     scene = mesh.scene()

@@ -64,6 +64,7 @@ def triposr_mesh(
     rgba = np.full((len(own), 4), 255, np.uint8)
     rgba[:, :3] = np.round(colours * 255)
     mesh = trimesh.Trimesh(scene.canonical(own), found.faces, vertex_colors=rgba, process=False)
+    mesh.vertex_attributes["linear_rgb"] = colours  # eight bits are too few for dark cloth in linear colours
     return Surface(mesh, colours, found.figures)
 
 
