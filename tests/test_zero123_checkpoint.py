@@ -109,6 +109,22 @@ def test_the_official_sizes_give_the_official_networks():
     assert len(built[2].state_dict()) == 392
 
 
+def test_every_official_tensor_gets_the_place_that_diffusers_own_converter_gives_it():
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+
+    tensors = {key: torch.full((), i) for i, key in enumerate(zero123_shapes(OFFICIAL))}
+    shaped = {key: torch.empty(shape, device="meta") for key, shape in zero123_shapes(OFFICIAL).items()}
+    theirs = convert_ldm_unet_checkpoint(
+        dict(tensors), names.unet_config(names.unet_sizes(names.family(shaped, names.UNET)))
+    )
+    assert names.diffusers_unet(names.family(tensors, names.UNET), 2) == theirs
+    for key in [key for key in tensors if ".attn_1." in key]:
+        tensors[key] = tensors[key].expand(1, 1, 1, 1)  # what their converter squeezes
+    theirs = convert_ldm_vae_checkpoint(dict(tensors), names.vae_config(names.family(shaped, names.VAE)))
+    ours = names.diffusers_vae(names.family(tensors, names.VAE), 4)
+    assert {key: int(value) for key, value in ours.items()} == {key: int(value) for key, value in theirs.items()}
+
+
 @pytest.mark.parametrize("file", ["lightning.ckpt", "stable_zero123.safetensors"])
 def test_the_long_file_and_safetensors_hold_the_same_networks(place, file):
     assert_same(load_zero123(place / "105000.ckpt"), load_zero123(place / file))
