@@ -1,7 +1,9 @@
 """Garment3D, the library: one front photo of a garment in, a textured, open 3D garment with views out.
 
- photo ─▶ mask ─▶ shell ─▶ texture ─▶ views ─▶ save
- rgb      soft    mesh     mesh+uv    Views    GLB OBJ PLY STL, cameras, turntable, report
+ photo ─▶ mask ─┬─▶ shell ─▶ texture ─┬─▶ views ─▶ save
+ rgb      soft  │   mesh     mesh+uv  │   Views    GLB OBJ PLY STL, cameras, turntable, report
+                ├─▶ scene ─▶ surface ─┤            TripoSR, where its file is on disk
+                └─▶ orbit ────────────┘            Zero123, where its file is on disk
 
 `run` walks the whole route and `save` writes the folder; every stage before them can be called by itself.
 Names are looked up when they are first used, so that importing the package costs nothing.
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .data import Orbit as Orbit
     from .data import Photo as Photo
     from .data import Views as Views
+    from .engines import Models as Models
     from .errors import GarmentError as GarmentError
     from .export.cameras import cameras_json as cameras_json
     from .export.figures import figures as figures
@@ -33,11 +36,26 @@ if TYPE_CHECKING:
     from .garment.texture import texture_garment as texture_garment
     from .images import read_mask as read_mask
     from .images import read_photo as read_photo
+    from .mask.clothes import clothes_mask as clothes_mask
+    from .mask.clothes import load_parser as load_parser
+    from .mask.clothes import parse as parse
+    from .mask.prompts import Prompt as Prompt
     from .mask.quick import quick_mask as quick_mask
+    from .mask.sam import embed as embed
+    from .mask.sam import sam_mask as sam_mask
+    from .mask.sam_auto import auto_prompt as auto_prompt
+    from .mask.sam_checkpoint import load_sam as load_sam
     from .pipeline import Settings as Settings
     from .pipeline import run as run
+    from .surface.triposr.checkpoint import load_triposr as load_triposr
+    from .surface.triposr.mesh import triposr_mesh as triposr_mesh
+    from .surface.triposr.render import render_scene as render_scene
+    from .surface.triposr.scene import triposr_scene as triposr_scene
     from .views.pictures import views_from_images as views_from_images
     from .views.rendered import rendered_orbit as rendered_orbit
+    from .views.zero123 import zero123_orbit as zero123_orbit
+    from .views.zero123_checkpoint import load_zero123 as load_zero123
+    from .views.zero123_sampler import Sampling as Sampling
 
 __version__ = "0.1.0"
 
@@ -48,12 +66,25 @@ _HOMES = {
     # mask
     "read_mask": "images",
     "quick_mask": "mask.quick",
+    "load_sam": "mask.sam_checkpoint",
+    "embed": "mask.sam",
+    "Prompt": "mask.prompts",
+    "auto_prompt": "mask.sam_auto",
+    "sam_mask": "mask.sam",
+    "load_parser": "mask.clothes",
+    "parse": "mask.clothes",
+    "clothes_mask": "mask.clothes",
     # shell
     "find_openings": "garment.openings",
     "photo_camera": "camera",
     "garment_shell": "garment.shell",
     "openings": "garment.openings",
     "Opening": "data",
+    # surface
+    "load_triposr": "surface.triposr.checkpoint",
+    "triposr_scene": "surface.triposr.scene",
+    "triposr_mesh": "surface.triposr.mesh",
+    "render_scene": "surface.triposr.render",
     # texture
     "texture_garment": "garment.texture",
     # views
@@ -62,6 +93,9 @@ _HOMES = {
     "orbit": "camera",
     "rendered_orbit": "views.rendered",
     "views_from_images": "views.pictures",
+    "load_zero123": "views.zero123_checkpoint",
+    "Sampling": "views.zero123_sampler",
+    "zero123_orbit": "views.zero123",
     "Views": "data",
     # save
     "figures": "export.figures",
@@ -69,6 +103,7 @@ _HOMES = {
     "cameras_json": "export.cameras",
     "save_mp4": "export.turntable",
     # the whole route
+    "Models": "engines",
     "Settings": "pipeline",
     "run": "pipeline",
     "Result": "export.result",
