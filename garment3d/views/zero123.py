@@ -23,7 +23,7 @@ from .zero123_pose import pose_vectors
 from .zero123_sampler import Noise, Sampling, ViewNoise, sample_latents
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     from .zero123_checkpoint import Zero123
 
@@ -102,7 +102,7 @@ def zero123_orbit(
         latents = sample_latents(model.unet, tokens, concat, sampling, device, progress, preview, noise)
         ready(model.vae)
         images[list(wanted)] = decode_latents(model.vae, latents, device)
-    return Views(images, view_masks(images, front_soft, orbit.azimuths_deg, photo_views=_others(orbit, wanted)), orbit)
+    return Views(images, view_masks(images, front_soft, _others(orbit, wanted)), orbit)
 
 
 def zero123_cameras(orbit: Orbit | None = None) -> Orbit:

@@ -17,7 +17,7 @@ from ..errors import GarmentError
 from .zero123_memory import Batches, fitting, unet_row_bytes
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 Scheduler = Literal["ddim", "euler", "dpm++", "unipc"]
 TRAINED_STEPS = 1000
@@ -131,7 +131,10 @@ def sample_latents(
 
 def make_scheduler(sampling: Sampling) -> Any:
     """A fresh scheduler of diffusers with its steps set; it remembers earlier steps, so it serves one orbit."""
-    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, UniPCMultistepScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
     if sampling.scheduler == "ddim":
         scheduler = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
