@@ -65,6 +65,10 @@ REFUSED = {
     '{"box": [10, 20, 90]}': "is no box",
     '{"box": "all"}': "is no box",
     '{"box": {"x": 5}}': "is no box",
+    '{"box": {"startX": "a", "startY": 1, "endX": 9, "endY": 9}}': '"a" and no number',
+    '{"box": {"startX": null, "startY": 1, "endX": 9, "endY": 9}}': '"null" and no number',
+    f'{{"points": [[1{"0" * 400}, 20, 1]]}}': "and no number",
+    "{'points': [{(1, 2): 3}]}": "is no point",
     '{"boxes": [[1, 1, 9, 9], [20, 20, 40, 40]]}': "2 boxes",
     '{"dots": [[10, 20, 1]]}': '"dots", which is not known',
 }

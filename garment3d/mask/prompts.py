@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
 FORMS = '{"points": [[x, y, 1], …], "box": [x0, y0, x1, y1]}'
+_LARGEST = sys.float_info.max
 _EXAMPLE = f"write {FORMS} in pixels of the photo, label 1 on the garment and 0 beside it"
 _KNOWN = {"points", "labels", "point_coords", "point_labels", "positive", "negative", "box", "boxes", "bbox", "bboxes"}
 
@@ -191,7 +193,7 @@ def _corners(box: Mapping[str, Any]) -> Any:
         if all(name in box for name in names):
             return [box[name] for name in names]
     if all(name in box for name in ("startX", "startY", "endX", "endY")):  # drawn from any corner to the other
-        xs, ys = sorted((box["startX"], box["endX"])), sorted((box["startY"], box["endY"]))
+        xs, ys = (sorted(_number(box[end + axis], end + axis) for end in ("start", "end")) for axis in "XY")
         return [xs[0], ys[0], xs[1], ys[1]]
     if all(name in box for name in ("x", "y", "width", "height")):
         x, y = _number(box["x"], "x"), _number(box["y"], "y")
@@ -208,7 +210,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: Any, name: str) -> float:
-    if not _is_number(value) or not math.isfinite(value):
+    # Compared as it is: an int of hundreds of digits has no float.
+    if not _is_number(value) or not -_LARGEST <= value <= _LARGEST:
         raise PromptError(f'The prompt\'s {name} is "{_short(value)}" and no number; {_EXAMPLE}.')
     return float(value)
 
@@ -220,5 +223,5 @@ def _label(value: Any) -> int:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, default=str, skipkeys=True)
     return text if len(text) <= 40 else f"{text[:39]}…"
