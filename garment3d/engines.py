@@ -5,7 +5,8 @@ Models are read when a stage first needs them and kept for the next photo, in an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from .data import Orbit, Photo, Views
-from .errors import MissingWeights, UnclearGarment
-from .mask.quick import quick_mask
+from .errors import MissingWeights, PromptError, UnclearGarment
+from .mask.quick import is_cut_out, quick_mask
 
 if TYPE_CHECKING:
+    from .mask.prompts import Prompt
     from .surface.triposr.mesh import Surface
 
 _TITLES = {"sam": "SAM", "clothes": "clothes parser", "zero123": "Zero123", "triposr": "TripoSR"}
@@ -32,6 +34,7 @@ class Models:
     def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
         self.folder = folder
         self.device = device
+        self._found: dict[str, Path | None] = {}
 
     def has(self, model: str) -> bool:
         """Whether "sam", "clothes", "zero123" or "triposr" is there; without a folder nothing is."""
@@ -41,8 +44,16 @@ class Models:
         """The best file or folder of a model in the folder or in the Hugging Face cache, or None."""
         from .weights import ModelFolders, find, model_folders
 
-        folders = ModelFolders() if self.folder is None else model_folders(self.folder)
-        return next(iter(find(model, folders)), None)
+        if model not in self._found:  # looked for once: models folders are large and may lie on a network
+            folders = ModelFolders() if self.folder is None else model_folders(self.folder)
+            self._found[model] = next(iter(find(model, folders)), None)
+        return self._found[model]
+
+    def require(self, engines: Collection[str]) -> None:
+        """Raises MissingWeights for the first of the engines that is a model and not on disk; reads no model."""
+        for engine in engines:
+            if engine in _TITLES and self.path(engine) is None:
+                raise self._missing(engine)
 
     @cached_property
     def sam(self) -> Any:
@@ -77,10 +88,14 @@ class Models:
     def _read(self, model: str, load: Callable[[Path], Model]) -> Model:
         path = self.path(model)
         if path is None:
-            where = f"in {self.folder}" if self.folder else "known: say where with --models DIR"
-            get = f"python -m garment3d weights get {_SMALLEST[model]} --models DIR"
-            raise MissingWeights(f"No {_TITLES[model]} model is {where}, or download one with {get}.")
+            raise self._missing(model)
         return load(path)
+
+    def _missing(self, model: str) -> MissingWeights:
+        what, get = f"No {_TITLES[model]} model is", f"python -m garment3d weights get {_SMALLEST[model]} --models"
+        if self.folder is None:
+            return MissingWeights(f"{what} known: say where one is with --models DIR, or download one with {get} DIR.")
+        return MissingWeights(f"{what} in {self.folder}: put one there, or download one with {get} {self.folder}.")
 
 
 class Cut(NamedTuple):
@@ -94,6 +109,16 @@ class Cut(NamedTuple):
     """0..1 of the engine's own judgement; None where it has none."""
 
 
+def check_hints(engine: str, box: tuple[int, int, int, int] | None, prompt: str) -> None:
+    """Raises PromptError for a box or a prompt that the mask's engine would not look at."""
+    if prompt.strip() and engine not in ("auto", "sam"):
+        raise PromptError(
+            f"A prompt is for SAM, and the mask's engine is {engine}: choose sam or leave the prompt out."
+        )
+    if box is not None and engine == "clothes":
+        raise PromptError("The clothes parser takes no box: choose sam or quick, or leave the box out.")
+
+
 def cut_out(
     photo: Photo,
     engine: str,
@@ -103,10 +128,12 @@ def cut_out(
 ) -> Cut:
     """The garment's mask by "quick", "sam" or "clothes"; "auto" takes SAM if it is on disk, and the parser for people.
 
-    A photo that is already cut out (its alpha says so) needs no model in "auto". UnclearGarment where nothing on disk
-    can say what the garment is; MissingWeights for a named engine without its file.
+    A photo that is already cut out (its alpha says so) needs no model in "auto", and a prompt always means SAM.
+    UnclearGarment where nothing on disk can say what the garment is; MissingWeights for a wanted engine without its
+    file; PromptError for a box or prompt that the engine does not take.
     """
-    wants_sam = engine == "auto" and photo.alpha is None and models.has("sam")
+    check_hints(engine, box, prompt)
+    wants_sam = engine == "auto" and (prompt.strip() or (models.has("sam") and not is_cut_out(photo.alpha)))
     if engine == "sam" or wants_sam:
         return _by_sam(photo, models, box, prompt)
     if engine == "clothes":
@@ -114,46 +141,69 @@ def cut_out(
     try:
         return _quick(photo, box)
     except UnclearGarment:
-        if engine == "quick" or not models.has("clothes"):
+        if engine == "quick" or box is not None or not models.has("clothes"):
             raise
         return _by_parser(photo, models)
 
 
 def _quick(photo: Photo, box: tuple[int, int, int, int] | None) -> Cut:
     found = quick_mask(photo.rgb, photo.alpha, box)
-    given = photo.alpha is not None and np.array_equal(found.soft, photo.alpha.astype(np.float32) / 255)
-    return Cut(found.soft, "alpha" if given else "quick", found.confidence)
+    return Cut(found.soft, "alpha" if is_cut_out(photo.alpha) else "quick", found.confidence)
 
 
 def _by_parser(photo: Photo, models: Models) -> Cut:
     from .mask.clothes import clothes_mask, parse
+    from .mask.sam_embedding import over_white
 
-    parsed = parse(models.clothes, photo.rgb, models.device)
-    return Cut(clothes_mask(parsed, "largest", photo.rgb).soft, "clothes", None)
+    seen = over_white(photo.rgb, photo.alpha)
+    found = clothes_mask(parse(models.clothes, seen, models.device), "largest", seen)
+    return Cut(found.soft, "clothes", found.confidence)
 
 
 def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None, text: str) -> Cut:
     """SAM with the person's prompt, else with what the quick mask or the parser shows it, else its own candidates."""
-    from .mask.prompts import Prompt, prompt_from_text
     from .mask.sam import propose, sam_mask
-    from .mask.sam_auto import auto_prompt
-    from .mask.sam_embedding import embed, over_white
+    from .mask.sam_embedding import embed
 
-    prompt, engine = prompt_from_text(text, photo.rgb.shape[:2]), "sam"
-    if prompt is None and box is not None:
-        prompt = Prompt(box=box)
+    prompt, engine = _given_prompt(photo, box, text), "sam"
     if prompt is None:
-        try:
-            prompt = auto_prompt(photo.rgb, photo.alpha)
-        except UnclearGarment:
-            if not models.has("clothes"):
-                found = propose(models.sam, over_white(photo.rgb, photo.alpha), models.device)
-                return Cut(found.soft, "sam", found.score)
-            rough, engine = _by_parser(photo, models).soft, "clothes+sam"
-            prompt = auto_prompt(photo.rgb, rough=rough)
+        prompt, engine = _found_prompt(photo, models)
     embedding = embed(models.sam, photo.rgb, models.device, photo.alpha)
-    found = sam_mask(models.sam, embedding, prompt, models.device)
-    return Cut(found.soft, engine, found.score)
+    if prompt is None:
+        found = propose(models.sam, photo.rgb, models.device, embedding)
+    else:
+        found = sam_mask(models.sam, embedding, prompt, models.device)
+    return Cut(found.soft, engine, min(max(found.score, 0.0), 1.0))  # SAM's guess of an IoU has no bounds of its own
+
+
+def _given_prompt(photo: Photo, box: tuple[int, int, int, int] | None, text: str) -> Prompt | None:
+    """What the person said, the box cut to the photo as the quick mask does; None where nothing was said."""
+    from .mask.prompts import Prompt, prompt_from_text
+
+    height, width = photo.rgb.shape[:2]
+    said = prompt_from_text(text, (height, width))
+    if box is None:
+        return said
+    if said is not None and said.box is not None:
+        raise PromptError("The prompt has a box and another is given beside it: leave one of the two out.")
+    inside = (float(max(0, box[0])), float(max(0, box[1])), float(min(width, box[2])), float(min(height, box[3])))
+    return replace(said or Prompt(), box=inside)
+
+
+def _found_prompt(photo: Photo, models: Models) -> tuple[Prompt | None, str]:
+    """A prompt from the quick mask or, where that can't tell, from the parser, and the engine's name; or None."""
+    from .mask.sam_auto import auto_prompt
+
+    try:
+        return auto_prompt(photo.rgb, photo.alpha), "sam"
+    except UnclearGarment:
+        pass
+    if models.has("clothes"):
+        try:
+            return auto_prompt(photo.rgb, rough=_by_parser(photo, models).soft), "clothes+sam"
+        except UnclearGarment:
+            pass
+    return None, "sam"
 
 
 def picks_zero123(engine: str, models: Models) -> bool:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import trimesh
 
 UNSURE = 0.5
-"""Below this confidence of the quick mask the person is asked to look at it."""
+"""Below this confidence of the mask's engine the person is asked to look at it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Settings:
     mask: Path | None = None
     """Mask file of the photo's size; None cuts the garment out."""
     box: tuple[int, int, int, int] | None = None
-    """x0, y0, x1, y1 in pixels around the garment, for the quick mask."""
+    """x0, y0, x1, y1 in pixels around the garment, for the quick mask or SAM."""
     back: Path | None = None
     """Photo of the garment's back on a plain or transparent background."""
     step_deg: float = 20.0
@@ -73,6 +73,11 @@ class Settings:
     threshold: float = 25.0
     """Density at which TripoSR's surface is cut."""
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines asked for, in the order of the route; a mask that is given needs none."""
+        return (*(() if self.mask else (self.engine_mask,)), self.engine_views, self.engine_surface)
+
 
 def run(
     path: str | Path,
@@ -87,6 +92,7 @@ def run(
     """
     settings = settings or Settings()
     models = models or Models(settings.models, settings.device)
+    models.require(settings.engines)  # before the minutes that lead up to the first use
     clock = Clock(progress)
     with clock.stage("read"):
         photo = read_photo(path)

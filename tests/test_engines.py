@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image
 
 from garment3d import __main__ as command
+from garment3d import pipeline
 from garment3d.camera import photo_camera
 from garment3d.data import Photo
 from garment3d.engines import Models, cut_out, picks_triposr, picks_zero123
@@ -130,6 +132,96 @@ def test_a_prompt_in_words_of_json_reaches_sam(models):
     assert cut_out(Photo(rgb, None), "sam", models, prompt=said).engine == "sam"
     with pytest.raises(PromptError):
         cut_out(Photo(rgb, None), "sam", models, prompt='{"points": [[9999, 0, 1]]}')
+
+
+def asked_of_sam(monkeypatch, score=0.9):
+    """The prompts that reach SAM from now on, which answers with an empty mask of that score."""
+    from garment3d.mask import sam
+
+    prompts = []
+
+    def answer(network, embedding, prompt, device):
+        prompts.append(prompt)
+        return sam.SamMask(np.zeros(embedding.hw, np.float32), score, torch.zeros(256, 256), ())
+
+    monkeypatch.setattr(sam, "sam_mask", answer)
+    return prompts
+
+
+def test_a_prompt_in_auto_is_never_left_unread(models, tmp_path):
+    rgb, soft = picture()
+    said = json.dumps({"points": [np.argwhere(soft > 0.9).mean(0)[::-1].tolist()]})
+    with pytest.raises(MissingWeights, match="No SAM model"):
+        cut_out(Photo(rgb, None), "auto", Models(tmp_path), prompt=said)
+    alpha = (soft * 255).round().astype(np.uint8)
+    assert cut_out(Photo(rgb, alpha), "auto", models, prompt=said).engine == "sam"
+
+
+@pytest.mark.parametrize(
+    ("engine", "hint"), [("quick", {"prompt": "[[5, 5]]"}), ("clothes", {"prompt": "[[5, 5]]"}),
+                         ("clothes", {"box": (1, 1, 90, 90)})],
+)  # fmt: skip
+def test_a_hint_that_an_engine_does_not_take_is_refused(engine, hint, models):
+    with pytest.raises(PromptError, match="choose sam"):
+        cut_out(worn()[0], engine, models, **hint)
+
+
+def test_a_box_and_a_prompt_reach_sam_together_and_within_the_photo(models, monkeypatch):
+    prompts, photo = asked_of_sam(monkeypatch), worn()[0]
+    cut_out(photo, "sam", models, box=(-20, -5, 900, 900), prompt="[[100, 100, 1]]")
+    assert prompts[0].box == (0, 0, 512, 512) and prompts[0].points == ((100, 100),)
+    with pytest.raises(PromptError, match="another"):
+        cut_out(photo, "sam", models, box=(1, 1, 90, 90), prompt='{"box": [2, 2, 80, 80]}')
+
+
+def test_a_box_is_not_given_up_for_the_parser(folder, tmp_path):
+    (tmp_path / "garment3d").mkdir()
+    (tmp_path / "garment3d" / "segformer_b2_clothes").symlink_to(folder / "garment3d" / "segformer_b2_clothes")
+    with pytest.raises(UnclearGarment, match="in the box"):
+        cut_out(worn()[0], "auto", Models(tmp_path), box=(2, 2, 60, 60))
+
+
+def test_a_stray_transparent_pixel_is_no_cut_out(models):
+    alpha = np.full((512, 512), 255, np.uint8)
+    alpha[0, 0] = 0
+    assert cut_out(Photo(worn()[0].rgb, alpha), "auto", models).engine == "clothes+sam"
+
+
+def test_the_parser_does_not_see_what_is_hidden_under_transparency(models):
+    photo, dress = worn()
+    alpha = np.where(dress, np.uint8(255), np.uint8(0))
+    noise = np.random.default_rng(2).integers(0, 256, photo.rgb.shape).astype(np.uint8)
+    white = np.where(dress[..., None], photo.rgb, np.uint8(255))
+    hidden = np.where(dress[..., None], photo.rgb, noise)
+    cuts = [cut_out(p, "clothes", models) for p in (Photo(hidden, alpha), Photo(white, None))]
+    assert np.array_equal(cuts[0].soft, cuts[1].soft)
+
+
+def test_where_quick_mask_and_parser_cannot_say_sam_proposes(models, monkeypatch):
+    from garment3d.mask import sam
+
+    cluttered = np.random.default_rng(1).integers(0, 256, (240, 200, 3)).astype(np.uint8)
+    monkeypatch.setattr("garment3d.mask.clothes.clothes_mask", lambda *_: (_ for _ in ()).throw(UnclearGarment("No.")))
+    answer = sam.SamMask(np.eye(240, 200, dtype=np.float32), 0.8, torch.zeros(256, 256), ())
+    monkeypatch.setattr(sam, "propose", lambda *_: answer)
+    cut = cut_out(Photo(cluttered, None), "auto", models)
+    assert cut.soft is answer.soft and (cut.engine, cut.confidence) == ("sam", 0.8)
+
+
+def test_every_engine_with_an_opinion_gives_its_confidence(models, monkeypatch):
+    assert 0 < (cut_out(worn()[0], "clothes", models).confidence or 0) <= 1
+    asked_of_sam(monkeypatch, 1.04)  # nothing bounds what SAM predicts
+    assert cut_out(worn()[0], "sam", models).confidence == 1
+
+
+def test_a_missing_model_is_said_before_anything_is_done(shirt, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "read_photo", lambda path: pytest.fail("the run has begun"))
+    for engine in ({"engine_surface": "triposr"}, {"engine_views": "zero123"}, {"engine_mask": "sam"}):
+        with pytest.raises(MissingWeights, match=rf"model is in {tmp_path}: put one there, or download"):
+            run(shirt, replace(SMALL, models=tmp_path, **engine))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingWeights, match="No TripoSR model is known: say where"):
+        run(shirt, replace(SMALL, engine_surface="triposr"))
 
 
 def test_zero123_waits_to_be_asked_on_a_cpu(folder):

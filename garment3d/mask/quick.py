@@ -60,6 +60,11 @@ class _Work(NamedTuple):
     background: Background
 
 
+def is_cut_out(alpha: np.ndarray | None) -> bool:
+    """Whether an [H,W] uint8 transparency already says what the garment is; None does not."""
+    return alpha is not None and bool(0.005 < (alpha >= 128).mean() < 0.95)
+
+
 def quick_mask(
     rgb: np.ndarray, alpha: np.ndarray | None = None, box: tuple[int, int, int, int] | None = None
 ) -> QuickMask:
@@ -69,7 +74,7 @@ def quick_mask(
         alpha: [H,W] uint8 transparency; a real cut-out is the mask.
         box: x0, y0, x1, y1 in pixels around the garment; all outside is background.
     """
-    if alpha is not None and 0.005 < (alpha >= 128).mean() < 0.95:
+    if alpha is not None and is_cut_out(alpha):
         return QuickMask(alpha.astype(np.float32) / 255, 1.0)
     window, inner = _window(rgb.shape[:2], box)
     soft = np.zeros(rgb.shape[:2], np.float32)
