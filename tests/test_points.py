@@ -1,4 +1,4 @@
-"""The point editor's arithmetic and its reading and writing of prompts, in Node; and that the library reads the same."""
+"""The point editor's arithmetic, and its reading and writing of prompts, in Node; the library reads the same."""
 
 import json
 import shutil
