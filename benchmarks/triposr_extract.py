@@ -4,7 +4,7 @@
 
 FOLDER is a checkout of github.com/VAST-AI-Research/TripoSR, PYTHON an interpreter that can import it (torch,
 transformers 4.35, omegaconf, einops, trimesh, scikit-image; default: the one that runs this). scikit-image stands in
-for torchmcubes; the original asks its decoder 8192 points at a time, as its own script does. The scene is one of
+for torchmcubes; the original asks its decoder 8192 points at a time, as its own script does. The scenes are those of
 tests/fixtures, read by a decoder of the official size. Every measurement has a process of its own, whose resident
 memory is watched from outside; memory is what a run takes above what the process held before. Both sides take turns;
 times are the best of `--repeat`. At 512 the original takes minutes. Each line ends in the ratio of the times.
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 SMALL = 40
 THRESHOLD = 25.0
+Work = Callable[[int], tuple[np.ndarray, np.ndarray, str]]
+"""From a resolution to vertices in TripoSR's own frame, faces, and what is told of the run."""
 
 
 class Run(NamedTuple):
@@ -59,7 +62,7 @@ def serve(options: argparse.Namespace) -> None:
     np.savez(options.out, vertices=vertices, faces=faces)
 
 
-def original(options: argparse.Namespace):  # noqa: ANN201
+def original(options: argparse.Namespace) -> Work:
     """The original's own extract_mesh, given its own decoder and renderer; the transformer is not built."""
     from types import SimpleNamespace
 
@@ -68,7 +71,7 @@ def original(options: argparse.Namespace):  # noqa: ANN201
     from tests.fixtures.make_triposr import import_original
     from tests.scenes import fitted_scene
 
-    scene = fitted_scene(options.scene)
+    scene = fitted_scene(options.scenes[0])
     import_original(options.official)
     from tsr.models.nerf_renderer import TriplaneNeRFRenderer
     from tsr.models.network_utils import NeRFMLP
@@ -92,11 +95,11 @@ def original(options: argparse.Namespace):  # noqa: ANN201
     return work
 
 
-def ours(options: argparse.Namespace):  # noqa: ANN201
+def ours(options: argparse.Namespace) -> Work:
     from garment3d.surface.triposr.mesh import triposr_mesh
     from tests.scenes import fitted_scene
 
-    scene = fitted_scene(options.scene)
+    scene = fitted_scene(options.scenes[0])
 
     def work(resolution: int) -> tuple[np.ndarray, np.ndarray, str]:
         mesh, _, figures = triposr_mesh(scene, resolution, THRESHOLD)
@@ -109,11 +112,11 @@ def ours(options: argparse.Namespace):  # noqa: ANN201
 SIDES = {"original": original, "ours": ours}
 
 
-def measured(side: str, resolution: int, options: argparse.Namespace, folder: Path) -> Run:
+def measured(side: str, scene: str, resolution: int, options: argparse.Namespace, folder: Path) -> Run:
     """One run in a fresh process; a thread here reads its resident memory every few milliseconds."""
     python = options.official_python if side == "original" else sys.executable
     out = folder / f"{side}.npz"
-    command = [python, __file__, "--serve", side, "--official", str(options.official), "--scene", options.scene]
+    command = [python, __file__, "--serve", side, "--official", str(options.official), "--scenes", scene]
     command += ["--resolutions", str(resolution), "--threads", str(options.threads), "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     pipe = subprocess.PIPE
@@ -191,12 +194,33 @@ def best(runs: list[Run]) -> Run:
     return fastest._replace(cpu_seconds=cpu, peak_mb=peak)
 
 
+def compared(scene: str, resolution: int, options: argparse.Namespace) -> None:
+    runs: dict[str, list[Run]] = {side: [] for side in SIDES}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(options.repeat):
+            for side in SIDES:
+                runs[side].append(measured(side, scene, resolution, options, Path(folder)))
+    theirs, own = best(runs["original"]), best(runs["ours"])
+    cells, apart = differing_cells(theirs, own, resolution)
+    for side, run in (("original", theirs), ("ours", own)):
+        print(
+            f"  {side:9s}{run.seconds:8.2f} s, {run.cpu_seconds:.1f} s of processor, {run.peak_mb:.0f} MB,"
+            f" {len(run.faces)} faces, {roughness_deg(run):.2f}° between neighbours{', ' * bool(run.told)}{run.told}"
+        )
+    print(
+        f"{scene} at {resolution}: {cells} differing cells, vertices within {apart:.0e} of a cell,"
+        f" memory {theirs.peak_mb / own.peak_mb:.1f}x less, processor time {theirs.cpu_seconds / own.cpu_seconds:.1f}x"
+        f" less, {theirs.seconds / own.seconds:.1f}x",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--official", type=Path, required=True, help="checkout of the original's repository")
     parser.add_argument("--official-python", default=sys.executable, help="interpreter that can import it")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[128, 256, 512])
-    parser.add_argument("--scene", default="shirt", help="shirt, sphere or straps")
+    parser.add_argument("--scenes", nargs="+", default=["shirt"], help="shirt, sphere, straps")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)
@@ -207,24 +231,10 @@ def main() -> None:
         return
     if not (options.official / "tsr" / "system.py").is_file():
         sys.exit(f"{options.official} holds no tsr/system.py; give a checkout of github.com/VAST-AI-Research/TripoSR.")
-    print(f"TripoSR's extraction of the fitted {options.scene}, {options.threads} threads, best of {options.repeat}")
-    for resolution in options.resolutions:
-        runs: dict[str, list[Run]] = {side: [] for side in SIDES}
-        with tempfile.TemporaryDirectory() as folder:
-            for _ in range(options.repeat):
-                for side in SIDES:
-                    runs[side].append(measured(side, resolution, options, Path(folder)))
-        theirs, own = best(runs["original"]), best(runs["ours"])
-        cells, apart = differing_cells(theirs, own, resolution)
-        print(
-            f"{resolution}³: original {theirs.seconds:.2f} s ({theirs.cpu_seconds:.1f} of processor) {theirs.peak_mb:.0f} MB,"
-            f" ours {own.seconds:.2f} s ({own.cpu_seconds:.1f}) {own.peak_mb:.0f} MB ({own.told});"
-            f" faces {len(theirs.faces)} and {len(own.faces)}, {cells} differing cells, vertices within {apart:.0e} of a"
-            f" cell, roughness {roughness_deg(theirs):.2f}° and {roughness_deg(own):.2f}°;"
-            f" memory {theirs.peak_mb / own.peak_mb:.1f}x less, processor {theirs.cpu_seconds / own.cpu_seconds:.1f}x,"
-            f" time {theirs.seconds / own.seconds:.1f}x",
-            flush=True,
-        )
+    print(f"TripoSR's planes to a coloured mesh, {options.threads} threads, best of {options.repeat}")
+    for scene in options.scenes:
+        for resolution in options.resolutions:
+            compared(scene, resolution, options)
 
 
 if __name__ == "__main__":

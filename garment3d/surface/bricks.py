@@ -1,6 +1,6 @@
 """Values of a large grid kept only near the surface, in small cubes that come into being where they are asked for.
 
-A dense grid of 1024 samples per axis would take four gigabytes; the bricks about a garment take a fiftieth of that.
+A dense grid of 1024 samples per axis would take four gigabytes; the bricks about a garment take a small share of that.
 """
 
 from __future__ import annotations
