@@ -123,7 +123,7 @@ class TripoSRMesh(io.ComfyNode):
                     "threshold",
                     default=25.0,
                     min=0.01,
-                    max=1000.0,
+                    max=100000.0,
                     step=0.5,
                     tooltip="Density at which the surface lies. Lower: thicker, straps hold together. Higher: thinner.",
                 ),

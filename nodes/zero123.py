@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCHEDULERS = ["ddim", "euler", "dpm++", "unipc"]
 PRECISIONS = ["auto", "float32", "float16"]
 LICENCES = (
-    "Zero123 and XL: MIT. Stable Zero123: research only, not for commercial use. Stable Zero123C: free below US$ 1 "
-    "million of yearly revenue."
+    "Zero123: MIT. XL: its repository is MIT. Stable Zero123: research only, not for commercial use. Stable Zero123C: "
+    "free below US$ 1 million of yearly revenue."
 )
 
 
@@ -54,11 +54,11 @@ class LoadedZero123:
 
     def say_minutes(self, node: type[io.ComfyNode], orbit: Orbit, sampling: Sampling) -> None:
         """On a CPU, where an orbit takes long, writes on the node how long, before it starts."""
-        from ..garment3d.views.zero123 import cpu_minutes
+        from ..garment3d.views.zero123_cost import cpu_minutes
 
         if model_management.is_device_cpu(self.patcher.load_device):
-            minutes = cpu_minutes(self.model, len(orbit.cameras), sampling)
-            convert.show(node, f"on the CPU: about {minutes:.0f} minutes" if minutes >= 1 else "on the CPU")
+            minutes = cpu_minutes(len(orbit.cameras), sampling)
+            convert.show(node, f"on the CPU: about {max(1, minutes):.0f} min for the full-size model")
 
     @contextmanager
     def running(self) -> Iterator[torch.device]:

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.comfyui.core_zero123 import write_core_zero123
 from tests.comfyui.harness import ROOT, Server, comfy_home, comfy_python
+from tests.tiny.clothes import write_clothes
+from tests.tiny.sam import write_sam
+from tests.tiny.triposr import write_triposr
+from tests.tiny.zero123 import write_zero123
 
 PACK = ("__init__.py", "pyproject.toml", "garment3d", "nodes", "js", "locales", "workflows")
 
@@ -38,6 +43,7 @@ def server(comfy: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
         pack.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, pack / name)
     shutil.copytree(Path(__file__).parent / "probe", base / "custom_nodes" / "probe")
+    write_models(base / "models")
     port = _free_port()
     command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", base]
     command += ["--database-url", "sqlite:///:memory:", "--disable-api-nodes", "--disable-all-custom-nodes"]
@@ -52,6 +58,17 @@ def server(comfy: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     finally:
         process.terminate()
         process.wait(20)
+
+
+def write_models(folder: Path) -> None:
+    """Small random-weight checkpoints in the official formats, under the official files' names."""
+    for name in ("sams", "checkpoints/zero123", "checkpoints/zero123_in_core", "garment3d/TripoSR"):
+        (folder / name).mkdir(parents=True)
+    write_sam(folder / "sams" / "sam_vit_h_4b8939.pth")
+    write_zero123(folder / "checkpoints" / "zero123" / "zero123-xl.ckpt", lightning=True)
+    write_core_zero123(folder / "checkpoints" / "zero123_in_core" / "zero123-xl.ckpt")
+    write_triposr(folder / "garment3d" / "TripoSR" / "model.ckpt")
+    write_clothes(folder / "garment3d" / "segformer_b2_clothes")
 
 
 def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:

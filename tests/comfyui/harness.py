@@ -40,6 +40,11 @@ class Run:
     messages: list[Any]
 
     @property
+    def cached(self) -> set[str]:
+        """Nodes that did not run because nothing of theirs had changed."""
+        return {node for kind, data in self.messages if kind == "execution_cached" for node in data["nodes"]}
+
+    @property
     def error(self) -> str:
         errors = [m[1]["exception_message"].strip() for m in self.messages if m[0] == "execution_error"]
         return errors[0] if errors else ""
@@ -115,6 +120,7 @@ def to_api(workflow: dict[str, Any], object_info: dict[str, Any] | None = None) 
         if node["type"] in NOTES:
             continue
         inputs = dict(node.get("widgets_values_named", {}))
+        inputs.pop("control_after_generate", None)  # what the front end does with a seed is its own affair
         inputs |= {i["name"]: links[i["link"]] for i in node["inputs"] if i["link"] is not None}
         api[str(node["id"])] = {"inputs": inputs, "class_type": node["type"]}
         if object_info is not None:

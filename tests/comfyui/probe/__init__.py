@@ -1,12 +1,23 @@
 """Nodes that only the tests use: they bring arrays into a graph and write what arrives back to a file."""
 
 import copy
+import gc
 import hashlib
 import json
+import time
+import weakref
 
 import numpy as np
 import torch
+from aiohttp import web
+from comfy import model_management
 from comfy_api.latest import ComfyExtension, Types, io
+from server import PromptServer
+
+WATCHED = weakref.WeakSet()
+"""Networks that went through Probe_Watch and are still alive."""
+BEGUN = []
+"""When each of their innermost layers began, in seconds since the epoch, and its name."""
 
 
 class LoadArray(io.ComfyNode):
@@ -39,7 +50,7 @@ class DumpMesh(io.ComfyNode):
 
     @classmethod
     def execute(cls, mesh, path):
-        names = ("vertices", "faces", "uvs", "normals", "texture", "vertex_counts", "face_counts")
+        names = ("vertices", "faces", "uvs", "normals", "vertex_colors", "texture", "vertex_counts", "face_counts")
         kept = {n: getattr(mesh, n).cpu().numpy() for n in names if getattr(mesh, n) is not None}
         np.savez(path, **kept)
         return io.NodeOutput(ui={"path": [path]})
@@ -134,6 +145,60 @@ class PaintRed(io.ComfyNode):
         return io.NodeOutput(red)
 
 
+class Watch(io.ComfyNode):
+    """Passes a loaded network on; each of its innermost layers then notes when it begins and dawdles."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Probe_Watch",
+            inputs=[io.AnyType.Input("network"), io.Float.Input("seconds", default=0.0)],
+            outputs=[io.AnyType.Output("network")],
+        )
+
+    @classmethod
+    def execute(cls, network, seconds):
+        patchers = network.get_models() if hasattr(network, "get_models") else [network.patcher]
+        for name, module in [named for patcher in patchers for named in patcher.model.named_modules()]:
+            WATCHED.add(module)
+            if not list(module.children()):
+                module.register_forward_pre_hook(dawdling(name, seconds))
+        return io.NodeOutput(network)
+
+
+def dawdling(name, seconds):
+    def begin(*_):
+        BEGUN.append((time.time(), name))
+        time.sleep(seconds)
+
+    return begin
+
+
+class DumpPoses(io.ComfyNode):
+    """Hands the last four numbers of each token of a CONDITIONING to the history, and its width."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Probe_DumpPoses", inputs=[io.Conditioning.Input("conditioning")], is_output_node=True)
+
+    @classmethod
+    def execute(cls, conditioning):
+        ((tokens, _),) = conditioning
+        return io.NodeOutput(ui={"poses": tokens[:, 0, -4:].tolist(), "shape": list(tokens.shape)})
+
+
+@PromptServer.instance.routes.get("/probe/state")
+async def state(request):
+    """What is loaded and alive, which layers began since the last question, and how many bytes the process holds."""
+    if "collect" in request.query:
+        gc.collect()
+    with open("/proc/self/statm") as numbers:
+        pages = int(numbers.read().split()[1])
+    loaded = len(model_management.current_loaded_models)
+    begun, BEGUN[:] = list(BEGUN), []
+    return web.json_response({"loaded": loaded, "alive": len(WATCHED), "begun": begun, "resident": pages * 4096})
+
+
 def digest(value):
     parts = value.__dict__ if isinstance(value, Types.MESH) else {"tensor": value}
     total = hashlib.sha256()
@@ -145,7 +210,7 @@ def digest(value):
 
 class Probe(ComfyExtension):
     async def get_node_list(self):
-        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed]
+        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed, Watch, DumpPoses]
 
 
 async def comfy_entrypoint():
