@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Server:
         """Bytes after which each of the next answers breaks off."""
         self.ranges = True
         self.status: dict[str, int] = {}
+        self.moved: dict[str, str] = {}
+        """Paths whose content lies at another address."""
         self.kind = "application/octet-stream"
         server = self
 
@@ -59,6 +61,15 @@ class Server:
                 server.asked.append((self.command, self.path, self.headers["Range"], self.headers["Authorization"]))
                 content = server.files.get(self.path)
                 status = server.status.get(self.path, 200 if content is not None else 404)
+                if self.path in server.moved:
+                    self.send_response(302)
+                    self.send_header("Location", server.moved[self.path])
+                    self.send_header("X-Repo-Commit", "a" * 40)
+                    self.send_header("X-Linked-Size", str(len(CONTENT)))
+                    self.send_header("X-Linked-ETag", f'"{DIGEST}"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 if status != 200:
                     self.send_response(status)
                     self.send_header("X-Error-Code", "EntryNotFound" if status == 404 else "GatedRepo")
@@ -98,14 +109,20 @@ class Server:
         return [(path, span) for command, path, span, _ in self.asked if command == "GET"]
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def running():
     server = Server()
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield server
     server.http.shutdown()
     server.http.server_close()
+
+
+@pytest.fixture
+def server():
+    with running() as server:
+        yield server
 
 
 def one(url, **known):
@@ -289,6 +306,8 @@ def test_a_repository_comes_as_a_folder_without_what_it_lacks(hub, tmp_path):
         "model.safetensors": CONTENT,
     }
     assert told == sorted(told) and told[-1] == (len(CONTENT) + 8, len(CONTENT) + 8)
+    asked = len(hub.asked)
+    assert download(entry, folder) == folder and len(hub.asked) == asked
 
 
 def test_a_break_on_the_hub_is_taken_up_and_checked_by_the_hubs_own_hash(hub, tmp_path):
@@ -300,6 +319,16 @@ def test_a_break_on_the_hub_is_taken_up_and_checked_by_the_hubs_own_hash(hub, tm
     with pytest.raises(DownloadError, match=r"model\.safetensors is not the official file"):
         download(entry, tmp_path)
     assert (download(entry, tmp_path) / "model.safetensors").read_bytes() == CONTENT
+
+
+def test_the_login_goes_to_the_hub_and_to_nobody_else(hub, tmp_path):
+    entry = repository(hub, config__json=b"{}")
+    with running() as storage:
+        hub.moved["/someone/clothes/resolve/main/model.safetensors"] = f"{storage.url}/blob?signature=1"
+        storage.files["/blob?signature=1"] = CONTENT
+        assert (download(entry, tmp_path) / "model.safetensors").read_bytes() == CONTENT
+        assert storage.gets() and all(login is None for *_, login in storage.asked)
+    assert all(login == "Bearer hf_secret" for *_, login in hub.asked)
 
 
 def test_a_file_that_changed_on_the_hub_is_not_fetched(hub, tmp_path):

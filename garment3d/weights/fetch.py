@@ -60,6 +60,8 @@ def download(entry: WeightFile, folder: Path, progress: Progress | None = None) 
             f"The folder {folder} can't be made ({error.strerror or error}); choose another."
         ) from error
     wanted = [part for part in entry.files if not _is_there(part, folder / part.file)]
+    if all(part.optional for part in wanted):  # it is usable as it is: nobody is asked
+        wanted = []
     sources = [source for part in wanted if (source := _source(entry, part)) is not None]
     total = sum(source.bytes or 0 for source in sources)
     _check_space(entry, folder, sources)
