@@ -7,7 +7,7 @@ import torch
 from garment3d.views.zero123_masks import view_mask, view_masks
 from tests.zero123_pictures import iou, paint, zero123_views
 
-AROUND = zero123_views(6)
+AROUND = zero123_views(4)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def canonical_garment(garment_class: str, seed: int) -> trimesh.Trimesh:
 
 
 def paint(garment_class: str, seed: int, white: bool, around: Orbit) -> Painted:
-    """The garment in white cloth (it reflects 0.90 to 0.97 of the light) or in colour; the same seed gives the same pictures."""
+    """The garment in colour or in white, which reflects 0.90 to 0.97 of the light; a seed gives one set of pictures."""
     mesh = canonical_garment(garment_class, seed)
     rng = np.random.default_rng([31, seed, white, len(garment_class)])
     albedo = _cloth(mesh, white, rng)

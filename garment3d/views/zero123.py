@@ -6,7 +6,7 @@ The three stages need three networks one after another, so each can be called al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -132,9 +132,11 @@ def decode_latents(
     """[V,8h,8w,3] float32 sRGB in 0..1 on the CPU; batch 0 takes as many at once as fit into the free memory."""
     size = batch or fitting(device, vae_row_bytes(vae, (latents.shape[2], latents.shape[3])))
 
+    decode: Callable[..., Any] = vae.decode
+
     def decoded(rows: slice) -> torch.Tensor:
         part = (latents[rows] / LATENT_SCALE).to(device, vae.dtype)
-        return (vae.decode(part).sample.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu()
+        return (decode(part).sample.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu()
 
     return Batches(size, "Zero123's pictures").run(len(latents), decoded)
 

@@ -25,7 +25,7 @@ GRAIN_LEVELS = 0.35
 STEEP_LEVELS = 1.7
 """Levels per pixel at which a slope begins to be the garment's edge; cloth shades off more slowly."""
 DOUBT = 0.03
-"""How far an undecided pixel leans to background, in lengths of outline: 33 such pixels outweigh one of open outline."""
+"""How far an undecided pixel leans to background, in lengths of outline: 33 of them outweigh one pixel of it."""
 RING_PX = 5
 DRIFT_PX = 20
 """The background's colour drifts over no less than this."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import nn
 
 from ..errors import GarmentError
 
@@ -84,20 +84,20 @@ def fitting(device: str | torch.device, bytes_each: int) -> int:
     return max(1, int(USED * free_bytes(device)) // max(1, bytes_each))
 
 
-def unet_row_bytes(unet: nn.Module, hw: tuple[int, int]) -> int:
+def unet_row_bytes(unet: Any, hw: tuple[int, int]) -> int:
     """Peak activation bytes of one row of a diffusers UNet at that latent size."""
-    channels = int(unet.config.block_out_channels[0])  # pyright: ignore[reportAttributeAccessIssue]
+    channels = int(unet.config.block_out_channels[0])
     return UNET_MAPS * channels * hw[0] * hw[1] * _itemsize(unet)
 
 
-def vae_row_bytes(vae: nn.Module, hw: tuple[int, int]) -> int:
+def vae_row_bytes(vae: Any, hw: tuple[int, int]) -> int:
     """Peak activation bytes of decoding one picture of that latent size."""
-    widths = vae.config.block_out_channels  # pyright: ignore[reportAttributeAccessIssue]
+    widths = vae.config.block_out_channels
     scale = 2 ** (len(widths) - 1)
     return VAE_MAPS * int(widths[0]) * hw[0] * hw[1] * scale**2 * _itemsize(vae)
 
 
-def _itemsize(module: nn.Module) -> int:
+def _itemsize(module: torch.nn.Module) -> int:
     return next(module.parameters()).element_size()
 
 
