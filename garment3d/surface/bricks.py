@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 SIDE = 8
+CORNERS = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+"""[8,3] a cell's corners from its lowest."""
 
 
 class Places(NamedTuple):
@@ -55,10 +57,10 @@ class Bricks:
         x, y, z = (axis // self.side for axis in at)
         return (x * self.per_axis + y) * self.per_axis + z
 
-    def cover(self, at: Places) -> None:
-        """Makes the bricks that hold these vertices exist."""
-        bricks = self._brick(at)
-        fresh = np.unique(bricks[self.slot[bricks] < 0]).astype(np.int64)
+    def cover(self, cells: Places, width: int) -> None:
+        """Makes the bricks that hold the corners of cells of this width exist."""
+        bricks = [self._brick(cells.moved(corner)) for corner in CORNERS * width]
+        fresh = np.unique(np.concatenate([some[self.slot[some] < 0] for some in bricks])).astype(np.int64)
         if not len(fresh):
             return
         first = len(self.bricks)

@@ -5,15 +5,14 @@ Where signs alone do not decide, the cell's own values are asked; vertices are w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from .bricks import Bricks, Places
+from .bricks import CORNERS, Bricks, Places
 
-CORNERS = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)])
-"""[8,3] a cell's corners from its lowest."""
 EDGE_AXIS = np.repeat(np.arange(3), 4)
 EDGE_BASE = np.concatenate([np.flatnonzero(CORNERS[:, axis] == 0) for axis in range(3)])
 """[12] the corner at the lower end of each of a cell's edges."""
@@ -21,7 +20,7 @@ MIDDLE = 12
 """In place of an edge: the extra vertex that some cells have in their interior."""
 FACES = np.array([(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)])
 """[6,4] the corners around each face."""
-CELLS = 200_000
+CELLS = 50_000
 PACK = 8
 LEAST = 2e-5
 """An edge is told from a position that scikit-image gives in float32, so no vertex may lie closer to a corner."""
@@ -51,11 +50,15 @@ class Table(NamedTuple):
     """[256] bool: a face with crossed signs, or only two opposite corners apart from the others."""
 
 
-def triangulate(bricks: Bricks, cells: Places) -> Mesh:
-    """Welded triangles of the cells, counter-clockwise seen from the negative side; none for no cells."""
+def triangulate(bricks: Bricks, cells: Places, tick: Callable[[], None]) -> Mesh:
+    """Welded triangles of the cells, counter-clockwise seen from the negative side; none for no cells.
+
+    `tick` is called between batches of cells; what it raises ends the work.
+    """
     ends, middles, ambiguous = [], [np.empty((0, 3))], 0
     for first in range(0, len(cells.x), CELLS):
         part = cells.where(slice(first, first + CELLS))
+        tick()
         corners = np.stack([bricks.address(part.moved(corner)) for corner in CORNERS], 1)
         values = bricks.values[corners]
         pattern = (values > 0) @ (1 << np.arange(8))

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .bricks import Bricks, Places
-from .cubes import CORNERS, triangulate
+from .bricks import CORNERS, Bricks, Places
+from .cubes import triangulate
 
 BATCH = 65_536
 """Vertices asked of a field at once: some tens of milliseconds, so that a progress callback is heard often."""
@@ -71,9 +71,10 @@ def extract(
 ) -> Extracted:
     """Surface where `field` rises above `level`, its insides being what is above; without vertices where it never does.
 
-    The coarse level has at least `coarse` samples per axis (all of them, if the grid has fewer). All of the fine grid
-    is looked at in every coarse cell with a sign change and in that cell's neighbours; from there the surface is
-    followed through cell faces until it closes, so only a separate piece that falls wholly between can be missed.
+    The coarse level has at least `coarse` samples per axis (all of them, if the grid has fewer). The next finer one is
+    looked at in every coarse cell with a sign change and in all cells that touch such a one, each finer one in the
+    cells with a sign change; then the surface is followed through cell faces until it closes. Only a piece that hangs
+    together with nothing that was seen, and falls between all samples, can be missed.
 
     Args:
         progress: called with vertices done and expected; what it raises ends the extraction.
@@ -90,7 +91,7 @@ def extract(
     cells = cells.where((cells.x < resolution - 1) & (cells.y < resolution - 1) & (cells.z < resolution - 1))
     seeds = len(cells.x)
     cells = search.followed(cells)
-    mesh = triangulate(search.bricks, cells)
+    mesh = triangulate(search.bricks, cells, search.meter.tick)
     search.meter.finish()
     figures = Figures(
         resolution=resolution,
@@ -113,11 +114,17 @@ class _Meter:
         self.progress, self.expected, self.done = progress, expected, 0
 
     def count(self, vertices: int) -> None:
+        """So many more are done."""
         self.done += vertices
         if self.progress:
             self.progress(self.done, max(self.expected, self.done + 1))
 
+    def tick(self) -> None:
+        """A chance to stop, where nothing is evaluated for a while."""
+        self.count(0)
+
     def finish(self) -> None:
+        """Nothing more is expected."""
         if self.progress:
             self.progress(self.done, self.done)
 
@@ -169,23 +176,21 @@ class _Search:
                 wide[:-1] |= view[1:]
                 cells = np.moveaxis(wide, 0, axis)
         found = Places(*((axis * self.stride).astype(np.int32) for axis in np.nonzero(cells)))
-        self._cover(found, self.stride)
+        self.bricks.cover(found, self.stride)
         return found
-
-    def _cover(self, cells: Places, step: int) -> None:
-        for corner in CORNERS * step:
-            self.bricks.cover(cells.moved(corner))
 
     def refined(self, cells: Places, step: int, finer: int) -> Places:
         """The cells of width `finer` with a sign change, within cells of width `step`."""
         offsets = np.arange(0, step + 1, finer)
         pending = np.zeros(len(self.bricks.values), bool)
         for move in _moves(offsets):
+            self.meter.tick()
             address = self.bricks.address(cells.moved(move))
             pending[address[np.isnan(self.bricks.values[address])]] = True
         self._evaluate(np.flatnonzero(pending))
         found = []
         for move in _moves(offsets[:-1]):
+            self.meter.tick()
             part = cells.moved(move)
             found.append(part.where(self._crossed(part, finer)))
         return Places.joined(found)
@@ -211,7 +216,7 @@ class _Search:
         found = [cells]
         while len(cells.x):
             cells = self._next(cells)
-            self._cover(cells, 1)
+            self.bricks.cover(cells, 1)
             corners = np.concatenate([self.bricks.address(cells.moved(corner)) for corner in CORNERS])
             self._evaluate(np.unique(corners[np.isnan(self.bricks.values[corners])]))
             found.append(cells)
@@ -230,7 +235,7 @@ class _Search:
                 there = cells.where(np.logical_and(face.any(0), ~face.all(0))).moved(step)
                 reached.append(there.where((there[axis] >= 0) & (there[axis] < self.last)))
         places = Places.joined(reached)
-        bricks.cover(places)
+        bricks.cover(places, 0)
         address = bricks.address(places)
         address = np.unique(address[~bricks.cells[address]])
         bricks.cells[address] = True
