@@ -216,3 +216,8 @@ def test_a_frame_that_cannot_be_is_refused(ratio, padding_px):
         framed(*picture(), ratio, padding_px)
     with pytest.raises(MaskError, match="empty"):
         framed(picture()[0], np.zeros((460, 400), np.float32))
+
+
+def test_no_points_have_no_densities(scene):
+    raw_density, raw_colour = scene.decoder(scene.planes, torch.zeros(0, 3))
+    assert raw_density.shape == (0,) and raw_colour.shape == (0, 3)

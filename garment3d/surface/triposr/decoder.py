@@ -46,7 +46,7 @@ def triplane_features(planes: torch.Tensor, points: torch.Tensor) -> torch.Tenso
     unit = (points + RADIUS) / (2 * RADIUS) * 2 - 1  # rounded as the original rounds
     places = torch.stack([unit[:, axes] for axes in PLANE_AXES])[:, None]
     sampled = F.grid_sample(planes, places.to(planes), mode="bilinear", padding_mode="zeros", align_corners=False)
-    return sampled[:, :, 0].permute(2, 0, 1).reshape(len(points), -1)
+    return sampled[:, :, 0].permute(2, 0, 1).reshape(len(points), 3 * planes.shape[1])
 
 
 def density(raw: torch.Tensor) -> torch.Tensor:
