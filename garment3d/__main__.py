@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import check_parser, parser
-from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError
+from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError, UnclearGarment
 
 if TYPE_CHECKING:
     from .engines import Models
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .pipeline import Settings
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+WAYS_OUT = "--mask FILE, --box X0,Y0,X1,Y1, or --engine-mask sam or clothes with --models DIR"
+"""The options that help where the garment can't be told from its photo."""
 MASK_NAMES = ("{}.mask.png", "{}_mask.png", "{}.png", "{}.jpg", "{}.webp")
 
 
@@ -36,28 +38,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .commands import weights_command
 
         return weights_command(given[1:])
-    if given[:1] == ["check"]:
-        return _check_models(given[1:])
-    arguments = parser().parse_args(given)
+    checks = given[:1] == ["check"]
+    arguments = check_parser().parse_args(given[1:]) if checks else parser().parse_args(given)
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        return _run_all(arguments)
+        return _check_models(arguments) if checks else _run_all(arguments)
     except KeyboardInterrupt:
         print("Stopped; what was finished is kept.", file=sys.stderr)
         return 130
+    except Exception as error:  # of a photo's own run it is told there
+        return _fail(error, arguments.debug)
 
 
 def _run_all(arguments: argparse.Namespace) -> int:
     photos, failed = _photos(arguments.photos, arguments.debug)
-    try:
-        _check(arguments, photos)
-    except GarmentError as error:
-        return _fail(error, arguments.debug)
-    from .engines import Models
+    _check(arguments, photos)
+    from .engines import Models, check_hints
     from .export.folder import unique_names
 
+    check_hints(arguments.engine_mask, arguments.box, arguments.prompt)
     models = Models(arguments.models, arguments.device)
+    models.require([arguments.engine_mask, arguments.engine_views, arguments.engine_surface])
     names = unique_names([photo.stem for photo in photos])
     for photo, name in zip(photos, names, strict=True):
         try:
@@ -77,23 +79,20 @@ def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: M
     _tell(report, folder)
 
 
-def _check_models(argv: Sequence[str]) -> int:
+def _check_models(arguments: argparse.Namespace) -> int:
     """Tries the models on disk and prints one report: 0 if all that are there work, 1 if one does not or none is."""
-    arguments = check_parser().parse_args(argv)
+    _check_device(arguments.device)
     from .check.run import check
     from .check.text import report_text
     from .engines import Models
     from .images import replace_file
 
-    try:
-        models = Models(_models_folder(arguments.models), arguments.device)
-        reports = check(models, arguments.photo, arguments.steps, lambda model: print(f"{model} …", file=sys.stderr))
-        text = report_text(reports, arguments.device)
-        if arguments.output is not None:
-            replace_file(arguments.output, text.encode())
-    except GarmentError as error:
-        return _fail(error, arguments.debug)
-    print(text, end="")
+    models = Models(_models_folder(arguments.models), arguments.device)
+    reports = check(models, arguments.photo, arguments.steps, lambda model: print(f"{model} …", file=sys.stderr))
+    text = report_text(reports, arguments.device)
+    print(text, end="")  # first: it may have taken an hour, and the file may be refused
+    if arguments.output is not None:
+        replace_file(arguments.output, text.encode())
     ran = [report for report in reports if report.path is not None]
     return 0 if ran and all(report.good for report in ran) else 1
 
@@ -120,6 +119,8 @@ def _fail(error: Exception, debug: bool, photo: Path | None = None) -> int:
         text = f"something unforeseen went wrong ({type(error).__name__}: {text}); --debug shows where."
     elif photo is not None and photo.name in text:
         photo = None
+    if isinstance(error, UnclearGarment) and error.__cause__ is None:  # one that has a cause names its own way out
+        text = f"{text.rstrip('.')} ({WAYS_OUT})."
     print(f"garment3d: {f'{photo}: ' if photo else ''}{text}", file=sys.stderr)
     return 1
 
@@ -153,17 +154,25 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
         if path is not None and path.is_file() and len(photos) > 1:
             ways = "give a folder of masks" if name == "mask" else "run each photo by itself"
             raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
-    if arguments.mask is not None and arguments.box is not None:
-        raise MaskError("--mask and --box can't go together: the mask already says where the garment is.")
+    beside = {"box": None, "prompt": "", "engine_mask": "auto"} if arguments.mask is not None else {}
+    for name, unused in beside.items():
+        if getattr(arguments, name) != unused:
+            option = f"--{name.replace('_', '-')}"
+            raise MaskError(f"--mask and {option} can't go together: the mask already says where the garment is.")
     if arguments.models is not None:
         _models_folder(arguments.models)
-    if arguments.device != "cpu":
-        import torch
+    _check_device(arguments.device)
 
-        try:
-            torch.zeros(1, device=arguments.device)
-        except (RuntimeError, AssertionError) as error:
-            raise GarmentError(f"--device {arguments.device} can't be used here; take --device cpu.") from error
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device).cpu()  # "meta" holds nothing to bring back
+    except (RuntimeError, AssertionError) as error:  # the last where torch was built without CUDA
+        raise GarmentError(f"--device {device} can't be used here; take --device cpu.") from error
 
 
 def _models_folder(folder: Path) -> Path:

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DEG",
         help="of the views, from above; default 0",
     )
-    add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a view; default 512")
+    add("--view-size", type=_whole(64, 2048), default=512, metavar="PX", help="side of a rendered view; default 512")
     add("--texture-size", type=_whole(256, 8192), default=2048, metavar="PX", help="side of the texture; default 2048")
     add("--length-cm", type=_between(1, 1000), metavar="N", help="top to bottom; default: usual for the class")
     add("--triangles", type=_whole(200, 1_000_000), default=20_000, metavar="N", help="about so many; default 20000")
@@ -107,18 +107,12 @@ def _add_models(made: argparse.ArgumentParser) -> None:
 
 
 def _between(low: float, high: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = float(text) if _is_number(text) else None
-        if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
-        return value
-
-    return number
+    return lambda text: float(_within(low, high, text))
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        value = _between(low, high)(text)
+        value = _within(low, high, text)
         if value != int(value):
             raise argparse.ArgumentTypeError(f"{text} is not a whole number")
         return int(value)
@@ -126,12 +120,21 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _within(low: float, high: float, text: str) -> float:
+    value = _number(text)
+    if value is None or not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
+    return value
+
+
+def _number(text: str) -> float | None:
+    """An int where it is one: a seed may have more digits than a float."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return None
 
 
 def _box(text: str) -> tuple[int, int, int, int]:

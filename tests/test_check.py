@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from garment3d import __main__ as command
 from garment3d.arguments import PHOTO
+from garment3d.check import run
 from garment3d.check.judge import judge_front_view, judge_mask, judge_surface, judge_turn
-from garment3d.check.run import ModelReport, subject
+from garment3d.check.run import ModelReport, check, subject
 from garment3d.check.text import report_text
+from garment3d.engines import Models
 from garment3d.images import canvas
+from tests.tiny.clothes import person, write_clothes
+from tests.tiny.sam import write_sam
+from tests.tiny.triposr import write_triposr
+from tests.tiny.zero123 import write_zero123
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +98,45 @@ def test_an_empty_folder_is_a_report_and_status_1(tmp_path, capsys):
 def test_no_folder_is_one_sentence(tmp_path, capsys):
     assert command.main(["check", "--models", str(tmp_path / "none")]) == 1
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_every_model_runs_and_random_weights_do_not_pass(shirt, tmp_path, monkeypatch):
+    for name in ("sams", "checkpoints", "garment3d/TripoSR"):
+        (tmp_path / name).mkdir(parents=True)
+    write_sam(tmp_path / "sams" / "sam_vit_b_01ec64.pth")
+    write_zero123(tmp_path / "checkpoints" / "zero123-xl.ckpt")
+    write_triposr(tmp_path / "garment3d" / "TripoSR" / "model.ckpt")
+    write_clothes(tmp_path / "garment3d" / "segformer_b2_clothes")
+    monkeypatch.setattr(run, "subject", lambda path, device: shirt)
+    reports = {report.model: report for report in check(Models(tmp_path), PHOTO, steps=2)}
+    assert {name: report.problem for name, report in reports.items()} == dict.fromkeys(run.MODELS, "")
+    assert {name: len(report.findings) for name, report in reports.items()} == {
+        "sam": 2, "clothes": 1, "zero123": 3, "triposr": 5,
+    }  # fmt: skip
+    assert not any(reports[name].good for name in ("sam", "zero123", "triposr"))  # the small parser knows colours
+    assert all({"hash", "load"} < set(report.seconds) for report in reports.values())
+    assert "NOT the official TripoSR" in report_text(list(reports.values()), "cpu")
+
+
+def test_one_models_crash_is_in_the_report_and_the_others_are_still_tried(shirt, tmp_path, monkeypatch, capsys):
+    (tmp_path / "sams").mkdir()
+    write_sam(tmp_path / "sams" / "sam_vit_b_01ec64.pth")
+    (tmp_path / "file").mkdir()
+
+    def no_memory(*_):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(run, "subject", lambda path, device: shirt)
+    monkeypatch.setattr("garment3d.mask.sam_embedding.embed", no_memory)
+    assert command.main(["check", "--models", str(tmp_path), "-o", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert "RuntimeError: CUDA out of memory. Tried to allocate 2 GiB (test_check.py:" in said.out
+    assert "encode 0.0" in said.out and said.out.count("not on disk") == 3
+    assert "Traceback" not in said.err and "file was not saved" in said.err  # the report is told all the same
+
+
+def test_a_photo_that_needs_a_model_judges_none(tmp_path, capsys):
+    Image.fromarray(person("dress")[0]).save(tmp_path / "worn.png")
+    assert command.main(["check", "--models", str(tmp_path), "--photo", str(tmp_path / "worn.png")]) == 1
+    said = capsys.readouterr().err
+    assert "worn.png can't be cut out without a model" in said and "--box" not in said

@@ -218,7 +218,48 @@ def test_masks_that_cannot_be_used_are_one_sentence_each(call, tee, out, tmp_pat
     status, _, err = call(tee, "--box", "10,10,90,90")
     assert status == 1
     one_sentence(err, "--mask", "--box", "together")
+    for option, value in (("--prompt", "[[5, 5]]"), ("--engine-mask", "sam")):
+        status, _, err = call(tee, option, value)
+        assert status == 1
+        one_sentence(err, "--mask", option, "together")
     assert not out.exists()
+
+
+def test_a_hint_that_no_engine_would_read_is_one_sentence_for_all_photos(call, tee, out):
+    for given, word in (
+        (("--engine-mask", "quick", "--prompt", "[[5, 5]]"), "prompt is for SAM"),
+        (("--engine-mask", "clothes", "--box", "9,9,90,90"), "takes no box"),
+        (("--engine-surface", "triposr"), "No TripoSR model"),
+        (("--engine-views", "zero123"), "No Zero123 model"),
+    ):
+        status, _, err = call(tee, tee, *given, masked=False)
+        assert status == 1
+        one_sentence(err, word)
+    assert not out.exists()
+
+
+def test_a_garment_that_cannot_be_told_names_the_options_to_take(call, tee, tmp_path):
+    noise = tmp_path / "noise.png"
+    Image.effect_noise((300, 320), 90).convert("RGB").save(noise)
+    status, _, err = call(noise, masked=False)
+    assert status == 1
+    one_sentence(err, "noise.png", "--mask FILE", "--box X0,Y0,X1,Y1", "--engine-mask sam or clothes with --models DIR")
+    status, _, err = call(tee, "--back", noise)
+    assert status == 1
+    one_sentence(err, "back photo noise.png")
+    assert "--engine-mask" not in err  # they are for the front
+
+
+def test_an_impossible_name_is_one_line(call):
+    status, _, err = call("x" * 300 + ".png", masked=False)
+    assert status == 1 and len(err.strip().splitlines()) == 1 and "Traceback" not in err
+
+
+def test_a_seed_keeps_all_its_digits():
+    for seed in (2**53 + 1, 2**63 - 1):
+        assert arguments.parser().parse_args(["a.png", "--seed", str(seed)]).seed == seed
+    assert arguments.parser().parse_args(["a.png", "--triangles", "2e4"]).triangles == 20_000
+    assert isinstance(arguments.parser().parse_args(["a.png", "--step", "20"]).step, float)
 
 
 def test_a_file_where_the_output_folder_should_be_is_one_sentence(call, tee, out):
@@ -286,10 +327,14 @@ def test_a_device_that_is_not_there_is_one_sentence(call, tee, out):
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    status, _, err = call(tee, "--device", "cuda")
+    for arguments_ in ((tee, "--device", "cuda"), (tee, "--device", "meta")):
+        status, _, err = call(*arguments_)
+        assert status == 1
+        one_sentence(err, arguments_[-1], "--device cpu")
+    assert not out.exists()
+    status, _, err = call("check", "--models", tee.parent, "--device", "cuda", masked=False, quick=False)
     assert status == 1
     one_sentence(err, "--device cuda", "--device cpu")
-    assert not out.exists()
 
 
 def test_the_formats_offered_are_the_formats_written():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 from ..camera import ZERO123_RADIUS, orbit
 from ..data import Photo
 from ..engines import Models
-from ..errors import GarmentError
+from ..errors import GarmentError, UnclearGarment
 from ..garment.shell import garment_shell
 from ..garment.texture import texture_garment
 from ..images import read_photo
@@ -49,8 +50,10 @@ class ModelReport:
     def timed(self, step: str) -> Iterator[None]:
         """Adds the seconds that it encloses under `step`."""
         start = time.perf_counter()
-        yield
-        self.seconds[step] = time.perf_counter() - start
+        try:
+            yield
+        finally:  # how long it took to fail is told too
+            self.seconds[step] = time.perf_counter() - start
 
 
 class Subject(NamedTuple):
@@ -67,7 +70,13 @@ class Subject(NamedTuple):
 def subject(path: Path, device: str) -> Subject:
     """The photo at `path`, masked and drawn without any model; UnclearGarment for one that needs a model for that."""
     photo = read_photo(path)
-    soft = quick_mask(photo.rgb, photo.alpha).soft
+    try:
+        soft = quick_mask(photo.rgb, photo.alpha).soft
+    except UnclearGarment as error:
+        ways = "take a photo of a garment alone on a plain background"
+        raise UnclearGarment(
+            f"{path.name} can't be cut out without a model, so no model is judged by it: {ways}."
+        ) from error
     mesh = texture_garment(garment_shell(soft, photo.rgb), photo.rgb, soft, size=1024).mesh
     sides = orbit(radius=ZERO123_RADIUS, hw=(256, 256), azimuths_deg=(TURN_DEG, -TURN_DEG))
     right, left = rendered_orbit(mesh, sides, device=device).images.cpu().numpy()
@@ -96,9 +105,16 @@ def check(
                 with report.timed("hash"):
                     report.file = _identity(model, report.path)
             trials[model](report, models, shown, steps)
-        except GarmentError as error:
-            report.problem = str(error)
+        except Exception as error:  # the other models are still tried, and this is what the report is for
+            report.problem = str(error) if isinstance(error, GarmentError) else _unforeseen(error)
     return reports
+
+
+def _unforeseen(error: Exception) -> str:
+    """One line: the type, its text and the place, for whoever reads the report."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"Something unforeseen went wrong: {type(error).__name__}: {text} ({Path(at.filename).name}:{at.lineno})"
 
 
 def _identity(model: str, path: Path) -> str:
@@ -116,7 +132,7 @@ def _sam(report: ModelReport, models: Models, shown: Subject, steps: int) -> Non
         sam = models.sam
     prompt = auto_prompt(shown.photo.rgb, shown.photo.alpha)
     with report.timed("encode"):
-        embedding = embed(sam, shown.photo.rgb, models.device)
+        embedding = embed(sam, shown.photo.rgb, models.device, shown.photo.alpha)
     with report.timed("decode"):
         found = sam_mask(sam, embedding, prompt, models.device)
     report.findings += judge_mask(found.soft, shown.soft, 0.9)
@@ -125,11 +141,13 @@ def _sam(report: ModelReport, models: Models, shown: Subject, steps: int) -> Non
 
 def _clothes(report: ModelReport, models: Models, shown: Subject, steps: int) -> None:
     from ..mask.clothes import clothes_mask, parse
+    from ..mask.sam_embedding import over_white
 
+    seen = over_white(shown.photo.rgb, shown.photo.alpha)
     with report.timed("load"):
         parser = models.clothes
     with report.timed("parse"):
-        found = clothes_mask(parse(parser, shown.photo.rgb, models.device), "largest", shown.photo.rgb)
+        found = clothes_mask(parse(parser, seen, models.device), "largest", seen)
     report.findings += judge_mask(found.soft, shown.soft, 0.7)
 
 

@@ -32,7 +32,8 @@ def _model(report: ModelReport) -> list[str]:
     verdict = "not on disk" if report.path is None else "works" if report.good else "DOES NOT WORK AS IT SHOULD"
     lines = [f"**{report.model}**: {verdict}"]
     if report.path is not None:
-        lines.append(f"- file: {report.path.name}, {report.file}")
+        name = "" if report.path.name in report.file else f"{report.path.name}, "
+        lines.append(f"- file: {name}{report.file or 'could not be read'}")
     if report.problem:
         lines.append(f"- {report.problem}")
     for finding in report.findings:
