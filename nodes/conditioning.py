@@ -39,11 +39,11 @@ class Zero123Conditioning(io.ComfyNode):
             display_name="Zero123 Orbit Conditioning",
             category=CATEGORY,
             description="All views of an orbit as conditioning and latents for KSampler, with the pose that each "
-            "Zero123 expects. Load the file with ComfyUI's Image Only Checkpoint Loader; sample at cfg 3; the decoded "
+            "Zero123 expects. Load the file with ComfyUI's Load Checkpoint Image Only; sample at cfg 3; the decoded "
             "pictures become views in Orbit Views (from images).",
             search_aliases=["zero123", "stable zero123 conditioning", "novel view", "ksampler orbit", "camera pose"],
             inputs=[
-                io.ClipVision.Input("clip_vision", tooltip="From ComfyUI's Image Only Checkpoint Loader."),
+                io.ClipVision.Input("clip_vision", tooltip="From ComfyUI's Load Checkpoint Image Only."),
                 io.Vae.Input("vae", tooltip="From the same loader."),
                 io.Image.Input("image", tooltip="The garment photo."),
                 io.Mask.Input("mask", tooltip="White on the garment, as large as the photo."),

@@ -10,6 +10,7 @@ from .sockets import Views
 
 STEP = "Degrees between neighbouring views, starting at the front and going towards the garment's left (image right)."
 ELEVATION = "Degrees above (positive) or below the garment's middle from which the cameras look."
+BACKGROUNDS = ["any plain colour", "Zero123's white"]
 
 
 def outputs() -> list[io.Output]:
@@ -107,15 +108,29 @@ class ImageViews(io.ComfyNode):
                 io.Float.Input("elevation_deg", default=0.0, min=-80.0, max=80.0, step=1.0, tooltip=ELEVATION),
                 azimuths_input(),
                 radius_input(),
+                io.Combo.Input(
+                    "background",
+                    BACKGROUNDS,
+                    default=BACKGROUNDS[0],
+                    optional=True,
+                    tooltip="What the garment stands before where no masks are connected. Zero123's white is told "
+                    "from white cloth.",
+                ),
             ],
             outputs=outputs(),
         )
 
     @classmethod
     @convert.plain_errors
-    def execute(cls, images, step_deg, elevation_deg, masks=None, azimuths="", radius_offset=0.0) -> io.NodeOutput:
+    def execute(
+        cls, images, step_deg, elevation_deg, masks=None, azimuths="", radius_offset=0.0, background=BACKGROUNDS[0]
+    ) -> io.NodeOutput:
         from ..garment3d.camera import ZERO123_RADIUS, orbit
         from ..garment3d.views.pictures import views_from_images
+        from ..garment3d.views.zero123_masks import view_masks
+
+        if masks is None and background == BACKGROUNDS[1]:
+            masks = view_masks(images[..., :3])
 
         listed = convert.azimuths(len(images), step_deg, azimuths)
         cameras = orbit(0.0, elevation_deg, ZERO123_RADIUS + radius_offset, hw=images.shape[1:3], azimuths_deg=listed)

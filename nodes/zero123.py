@@ -58,7 +58,7 @@ class LoadedZero123:
 
         if model_management.is_device_cpu(self.patcher.load_device):
             minutes = cpu_minutes(len(orbit.cameras), sampling)
-            convert.show(node, f"on the CPU: about {max(1, minutes):.0f} min for the full-size model")
+            convert.show(node, f"on the CPU: about {max(1, minutes):.0f} minutes")
 
     @contextmanager
     def running(self) -> Iterator[torch.device]:

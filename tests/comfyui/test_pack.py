@@ -17,6 +17,17 @@ IDS = {
     "Garment3D_RenderedViews",
     "Garment3D_ImageViews",
     "Garment3D_Save",
+    "Garment3D_LoadSam",
+    "Garment3D_SamMask",
+    "Garment3D_LoadClothes",
+    "Garment3D_ClothesMask",
+    "Garment3D_LoadTripoSR",
+    "Garment3D_TripoSRScene",
+    "Garment3D_TripoSRMesh",
+    "Garment3D_TripoSRTurntable",
+    "Garment3D_LoadZero123",
+    "Garment3D_Zero123Views",
+    "Garment3D_Zero123Conditioning",
 }
 LOCALES = sorted(p.name for p in (ROOT / "locales").iterdir() if p.is_dir())
 ENTRY_TIME = """
@@ -90,7 +101,7 @@ def test_every_language_covers_the_same(locale):
 
 def test_templates_and_thumbnails_are_served(server):
     names = [p.stem for p in WORKFLOWS]
-    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 3
+    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 6
     for name in names:
         assert server.get(f"/api/workflow_templates/garment3d/{name}.jpg")[:3] == b"\xff\xd8\xff"
 
