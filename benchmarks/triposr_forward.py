@@ -180,9 +180,8 @@ def compared(options: argparse.Namespace, folder: Path) -> None:
         away = (torch.load(folder / f"{k}.pt") - wanted).abs().max()
         told = "" if k == 0 else f"  planes ±{wanted.abs().max():.1f} differ by at most {away:.1e}"
         ratio = f"{runners[0].median / runner.median:.1f}x"
-        print(
-            f"{runner.kind:13s} {runner.median:7.2f} s  processor {runner.cpu_median:7.2f} s  peak {runner.end():.1f} GB{told}  {ratio}"
-        )
+        spent = f"{runner.median:7.2f} s  processor {runner.cpu_median:7.2f} s  peak {runner.end():.1f} GB"
+        print(f"{runner.kind:13s} {spent}{told}  {ratio}")
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ SHORTEST = 0.01
 """A shorter way through the cube is no hit, in TripoSR's units."""
 UNSEEN = 1e-5
 """What still shines through where a ray is no longer followed: less than a tenth of a picture's grey level."""
-SLAB = 16
+SLAB = 8
 """Samples of each ray that are decoded together."""
-CHUNK = 1 << 15
-"""Rays that are followed together."""
+FEW_RAYS, MANY_RAYS = 1 << 10, 1 << 16
+"""Rays that are followed together: what a processor's caches hold, and what keeps a GPU busy."""
 
 
 class Rays(NamedTuple):
@@ -49,15 +49,18 @@ def render_scene(
     scene: Scene,
     orbit: Orbit,
     samples: int = 128,
-    chunk: int = CHUNK,
+    chunk: int = 0,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Views:
     """Views of the scene over white, masks its opacity, from any cameras; `progress` hears (views done, of how many).
 
+    `chunk` rays are followed together (0 takes what suits the device).
+
     Source: "NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis"; TripoSR's own renderer.
     """
     field = scene.on(device)
+    chunk = chunk or (FEW_RAYS if torch.device(device).type == "cpu" else MANY_RAYS)
     images, masks = [], []
     for i, camera in enumerate(orbit.cameras):
         parts = []
