@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 AGAIN = "download it again from its official place"
 SHOWN = 3
 """How many keys of each sort an error names."""
+_WRAPPERS = 4
+"""Most mappings around a state dict; a pickle may hold one that is within itself."""
 
 FAMILIES = (
     ("sam-hq", ("mask_decoder.hf_token.weight",)),
@@ -98,7 +100,7 @@ def demand(tensors: Mapping[str, torch.Tensor], kind: str, path: Path) -> None:
 
 
 def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-    """Puts the tensors themselves into the module, every key and shape fitting; else WeightsError names the first few.
+    """Puts the tensors themselves into the module, all of them fitting; else WeightsError names the first few.
 
     Works for modules built under `torch.device("meta")`; `what` is the file as the person knows it.
     """
@@ -110,7 +112,12 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str
         for key, value in wanted.items()
         if key in tensors and tensors[key].shape != value.shape
     ]
-    if not (missing or further or shaped):
+    typed = [  # quantised files: whole numbers would be taken for the weights themselves
+        f"{key} is {str(tensors[key].dtype).removeprefix('torch.')}"
+        for key, value in wanted.items()
+        if key in tensors and value.is_floating_point() and not tensors[key].is_floating_point()
+    ]
+    if not (missing or further or shaped or typed):
         module.load_state_dict(dict(tensors), strict=True, assign=True)
         return
     expected, found = kind_of(wanted.keys()), kind_of(tensors.keys())
@@ -119,6 +126,7 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str
         _listed(missing, f"of {len(wanted)} tensors missing"),
         _listed(further, "unknown"),
         _listed(shaped, "of another shape"),
+        _listed(typed, "of another type than floats"),
     ]
     told = "; ".join(fault for fault in faults if fault)
     raise WeightsError(f"{what} does not fit: {other}{told}; take the official file of this very model.")
@@ -224,12 +232,10 @@ def _damaged(path: Path) -> WeightsError:
 
 def _unwrapped(held: Any) -> dict[str, Any]:
     """The innermost mapping under "state_dict" or "model"; {} for anything that is none."""
-    while isinstance(held, Mapping):
-        inner = next((held[name] for name in ("state_dict", "model") if isinstance(held.get(name), Mapping)), None)
-        if inner is None:
-            return {str(key): value for key, value in held.items()}
-        held = inner
-    return {}
+    for _ in range(_WRAPPERS):
+        inner = (held[name] for name in ("state_dict", "model") if isinstance(held.get(name), Mapping))
+        held = next(inner, held) if isinstance(held, Mapping) else {}
+    return {str(key): value for key, value in held.items()}
 
 
 def _described(held: Any) -> str:

@@ -265,6 +265,13 @@ def test_a_torchscript_program(tmp_path):
     refused(path, "TorchScript")
 
 
+def test_a_mapping_within_itself_has_an_end(tmp_path):
+    held = {"a": 1}
+    held["model"] = held
+    torch.save(held, tmp_path / "model.ckpt")
+    refused(tmp_path / "model.ckpt", "without tensors")
+
+
 @pytest.mark.parametrize("held", [{}, {"a": 1, "b": "x"}, [1, 2], 3, {"state_dict": {}}])
 def test_a_pickle_without_tensors(tmp_path, held):
     torch.save(held, tmp_path / "model.ckpt")
@@ -351,6 +358,14 @@ def test_every_misfit_is_counted_and_the_first_are_named():
     assert "5 unknown (new.0, new.1, new.2, …)" in text
     assert "1 of another shape (0.weight is 3×5 instead of 3×4)" in text
     assert_same(target.state_dict(), before)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.complex64])
+def test_tensors_that_are_no_floats_are_not_taken_for_weights(kind):
+    tensors = {k: v.to(kind) if k == "0.weight" else v for k, v in network().state_dict().items()}
+    name = str(kind).removeprefix("torch.")
+    with pytest.raises(WeightsError, match=rf"1 of another type than floats \(0.weight is {name}\)"):
+        fill(network(), tensors, "model.ckpt")
 
 
 SAM = ("image_encoder.patch_embed.proj.weight", "image_encoder.pos_embed", "mask_decoder.iou_token.weight")

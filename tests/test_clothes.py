@@ -311,6 +311,12 @@ class TestBadFolders:
             ('{"model_type": "clip"}', "model type 'clip' where segformer"),
             (json.dumps(config([f"thing {i}" for i in range(18)])), "labels no clothes .18 classes: thing 0"),
             ('{"model_type": "segformer", "id2label": [], "depths": "two"}', "can't be used"),
+            (json.dumps({**config(ATR), "depths": [1, 1]}), "can't be used .list index"),
+            (json.dumps({**config(ATR), "hidden_act": "nope"}), "can't be used .'nope'"),
+            (
+                json.dumps({**config(ATR), "id2label": {"0": "Background", "5": "Dress"}}),
+                "labels no clothes .2 classes: Background, class 1",
+            ),
         ],
     )
     def test_another_config(self, copy, text, message):
@@ -346,8 +352,9 @@ class TestBadFolders:
             load_parser(copy)
         assert not (copy / "harm").exists()
 
-    def test_a_broken_preprocessor_config(self, copy):
-        (copy / "preprocessor_config.json").write_text("{")
+    @pytest.mark.parametrize("text", ["{", '{"image_mean": [0.5]}', '{"size": "abc"}'])
+    def test_a_broken_preprocessor_config(self, copy, text):
+        (copy / "preprocessor_config.json").write_text(text)
         with pytest.raises(WeightsError, match=r"preprocessor_config.json can't be used"):
             load_parser(copy)
 

@@ -93,7 +93,7 @@ def load_parser(folder: Path) -> Parser:
         raise MissingWeights(
             f"{folder} has no {_FILES[0]} or {_FILES[-1]}: copy the model's weights beside its config."
         )
-    labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
+    labels = tuple(str(config.id2label.get(i, f"class {i}")) for i in range(config.num_labels))
     if not choices(labels):
         some = ", ".join(labels[:6])
         raise WeightsError(
@@ -101,7 +101,7 @@ def load_parser(folder: Path) -> Parser:
         )
     tensors = read_tensors(weights)
     demand(tensors, "clothes", weights)
-    return Parser(_model(config, tensors, weights), _processor(folder), labels)
+    return Parser(_model(config, tensors, weights, folder), _processor(folder), labels)
 
 
 def parse(parser: Parser, rgb: np.ndarray, device: torch.device | str = "cpu") -> Parsed:
@@ -219,19 +219,23 @@ def _config(folder: Path) -> Any:
         raise WeightsError(f"{path} can't be used ({_first_line(error)}): get a new copy of the folder.") from error
 
 
-def _model(config: Any, tensors: dict[str, torch.Tensor], weights: Path) -> Any:
+def _model(config: Any, tensors: dict[str, torch.Tensor], weights: Path, folder: Path) -> Any:
     """The network with every tensor of the file in its place; transformers 5 knows the official names by others."""
     import torch
     from transformers import SegformerForSemanticSegmentation
 
-    loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they come in the report, and are refused below
-        local_files_only=True,
-    )
+    try:
+        loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they come in the report, and are refused below
+            local_files_only=True,
+        )
+    except Exception as error:  # sizes that go with no network raise any type at all
+        path = folder / "config.json"
+        raise WeightsError(f"{path} can't be used ({_first_line(error)}): get a new copy of the folder.") from error
     model, report = loaded
     faults = [
         f"{len(report[kind])} tensors {what} ({', '.join(sorted(str(k) for k in report[kind])[:3])}, …)"
@@ -251,12 +255,15 @@ def _model(config: Any, tensors: dict[str, torch.Tensor], weights: Path) -> Any:
 def _processor(folder: Path) -> Any:
     """Pillow's resizing, which the models were trained with; under transformers 5 it has a name of its own."""
     import transformers
+    from PIL import Image
 
     kind = getattr(transformers, "SegformerImageProcessorPil", None) or transformers.SegformerImageProcessor
     if not (folder / "preprocessor_config.json").is_file():
         return kind()
     try:
-        return kind.from_pretrained(str(folder), local_files_only=True)
+        processor = kind.from_pretrained(str(folder), local_files_only=True)
+        processor(Image.new("RGB", (8, 8)), return_tensors="pt")  # some values are refused at the first picture only
+        return processor
     except Exception as error:  # as above
         path = folder / "preprocessor_config.json"
         raise WeightsError(f"{path} can't be used ({_first_line(error)}): get a new copy of it.") from error
