@@ -13,6 +13,8 @@ const errors = []
 page.on('pageerror', (error) => errors.push(error.message))
 await page.goto(url)
 await page.waitForFunction(() => window.app?.graph && window.LiteGraph?.registered_node_types?.Garment3D_Save)
+// The front end opens its own first workflow when it is ready; it must not come after ours.
+await page.waitForFunction(() => app.graph.nodes.length > 0, null, { timeout: 20000 }).catch(() => {})
 const opened = {}
 for (const file of workflows) {
   const workflow = JSON.parse(fs.readFileSync(file, 'utf8'))

@@ -35,7 +35,7 @@ import asyncio, importlib.util, sys, time
 sys.path.insert(0, {home!r})
 from comfy.cli_args import args
 args.cpu = True
-import torch, comfy.utils, comfy.model_management, folder_paths, comfy_api.latest
+import torch, comfy.utils, comfy.model_patcher, comfy.ops, folder_paths, comfy_api.latest  # as any server has
 start = time.perf_counter()
 spec = importlib.util.spec_from_file_location("pack", {entry!r}, submodule_search_locations=[{root!r}])
 sys.modules["pack"] = pack = importlib.util.module_from_spec(spec)
