@@ -377,3 +377,35 @@ def test_a_mask_that_does_not_fit_the_photo_is_one_sentence(photo):
         zero123_orbit(None, rgb, soft[:, 1:])
     with pytest.raises(MaskError, match="empty"):
         zero123_orbit(None, rgb, soft * 0)
+
+
+# What it costs
+
+
+def test_the_costs_are_those_of_the_full_size_networks():
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from garment3d.views import zero123_cost
+
+    widths = (128, 256, 512, 512)
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    with torch.device("meta"), torch.no_grad():
+        unet = UNet2DConditionModel(sample_size=32, in_channels=8, cross_attention_dim=768)
+        vae = AutoencoderKL(block_out_channels=widths, layers_per_block=2, **blocks)
+        with FlopCounterMode(display=False) as counter:
+            unet(torch.zeros(1, 8, 32, 32), torch.tensor(1), encoder_hidden_states=torch.zeros(1, 1, 768))
+        assert counter.get_total_flops() == pytest.approx(zero123_cost.UNET_FLOPS, rel=1e-3)
+        with FlopCounterMode(display=False) as counter:
+            vae.decode(torch.zeros(1, 4, 32, 32))
+        assert counter.get_total_flops() == pytest.approx(zero123_cost.DECODE_FLOPS, rel=1e-3)
+
+
+def test_minutes_grow_with_views_and_steps_and_shrink_without_guidance():
+    from garment3d.views.zero123_cost import cpu_minutes, orbit_flops
+
+    whole = orbit_flops(17)
+    assert whole == pytest.approx(17 * (49 * 2 * 176.3e9 + 622.2e9), rel=2e-3) and orbit_flops(0) == 0
+    assert orbit_flops(17, Sampling(steps=25)) < 0.51 * whole
+    assert orbit_flops(17, Sampling(guidance=1.0)) < 0.52 * whole
+    assert 0.5 < cpu_minutes(17) < 10000

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from garment3d.views.pictures import views_from_images
 from garment3d.views.zero123_masks import view_mask, view_masks
 from tests.zero123_pictures import iou, paint, zero123_views
 
@@ -83,3 +84,9 @@ def test_the_photos_own_mask_is_taken_as_it_is():
     masks = view_masks(images, front, front_views=(1,))
     assert torch.equal(masks[1], front) and not torch.equal(masks[0], front)
     assert torch.equal(images, before)
+
+
+def test_pictures_from_another_sampler_get_the_same_masks():
+    painted = paint("top", 53, True, zero123_views(4))
+    views = views_from_images(painted.images, painted.orbit)
+    assert torch.equal(views.masks, view_masks(painted.images))

@@ -9,11 +9,14 @@ import torch
 
 from ..data import Camera, Orbit, Views
 from ..errors import MaskError, PhotoError, UnclearGarment
+from .zero123_masks import view_mask
 
 PLAIN = 0.03
 """How far a border may stray from its median colour and still be one plain background (sRGB, 0..1)."""
 APART = 0.04
 """A pixel this far from the background's colour is garment, or a mixture with it."""
+PAINTED_PX = 384
+"""Pictures up to this size whose background is not quite one colour are taken for a diffusion model's."""
 
 
 def views_from_images(images: torch.Tensor, orbit: Orbit, masks: torch.Tensor | None = None) -> Views:
@@ -65,7 +68,11 @@ def _resized(camera: Camera, hw: tuple[int, int]) -> Camera:
 
 
 def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:
-    """[H,W] soft mask of what differs from the border's plain colour, enclosed parts of that colour included."""
+    """[H,W] soft mask of what differs from the border's plain colour.
+
+    Enclosed parts of exactly that colour belong to a drawn or photographed garment; a model's background is never
+    exact, and its white cloth needs more than a threshold.
+    """
     pixels = rgb.cpu().numpy()
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     color = np.median(border, axis=0)
@@ -74,11 +81,19 @@ def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:
         raise UnclearGarment(
             f"The view at {azimuth_deg:g}° has no plain background; give masks or pictures with alpha."
         )
+    if max(pixels.shape[:2]) <= PAINTED_PX and _grainy(border):
+        return torch.as_tensor(view_mask(pixels), device=rgb.device)
     apart = np.abs(pixels - color).max(2)
     regions = _regions(apart < APART)
     edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     garment = ~np.isin(regions, np.unique(edge[edge > 0]))
     return torch.as_tensor(_feathered(garment, pixels, color), dtype=torch.float32, device=rgb.device)
+
+
+def _grainy(border: np.ndarray) -> bool:
+    """Whether the plain part of a [N,3] border varies by what 8 bits can show, and not by ringing alone."""
+    away = np.abs(border - np.median(border, 0)).max(1)
+    return bool(np.mean((away > 0.5 / 255) & (away <= PLAIN)) > 0.1)
 
 
 def _regions(solid: np.ndarray) -> np.ndarray:

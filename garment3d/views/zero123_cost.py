@@ -17,8 +17,8 @@ DECODE_FLOPS = 622.2e9
 """Of decoding one view to 256×256."""
 ENCODE_FLOPS = 428e9
 """Of encoding the photo once: 273e9 by the autoencoder, 155e9 by CLIP."""
-CPU_SHARE = 0.6
-"""Part of its matrix rate that a CPU reaches over the whole networks."""
+CPU_SHARE = 0.7
+"""Part of its matrix rate that a CPU keeps up: a UNet of half the width reached 0.75 alone and 0.95 in fours."""
 _SIDE = 1024
 
 
@@ -35,12 +35,11 @@ def matrix_rate(device: str | torch.device = "cpu", dtype: torch.dtype = torch.f
     first, second = (torch.ones(side, side, device=device, dtype=dtype) for _ in range(2))
     best = float("inf")
     until = time.perf_counter() + seconds
-    for _ in range(3):
-        first @ second
+    out = first @ second
     while best == float("inf") or time.perf_counter() < until:
         _wait(device)
         start = time.perf_counter()
-        first @ second
+        torch.mm(first, second, out=out)
         _wait(device)
         best = min(best, time.perf_counter() - start)
     return 2 * side**3 / best

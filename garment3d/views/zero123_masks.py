@@ -22,10 +22,10 @@ LEAST_LEVELS = 3.0
 """Differences below these are never sure, however clean the picture is."""
 GRAIN_LEVELS = 0.35
 """Least grain: pictures of 8 bits hide what is smaller."""
-STEEP_LEVELS = 1.7
+STEEP_LEVELS = 2.0
 """Levels per pixel at which a slope begins to be the garment's edge; cloth shades off more slowly."""
-DOUBT = 0.03
-"""How far an undecided pixel leans to background, in lengths of outline: 33 of them outweigh one pixel of it."""
+DOUBT = 0.06
+"""How far an undecided pixel leans to background, in lengths of outline: 17 of them outweigh one pixel of it."""
 RING_PX = 5
 DRIFT_PX = 20
 """The background's colour drifts over no less than this."""
