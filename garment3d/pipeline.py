@@ -15,7 +15,7 @@ import numpy as np
 from .camera import orbit, orbit_radius
 from .data import Opening, Photo, Views
 from .engines import Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
-from .errors import UnclearGarment
+from .errors import SurfaceError, UnclearGarment
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
@@ -103,11 +103,10 @@ def run(
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
     with clock.stage("texture"):
         mesh = _texture(shell, photo, mask, settings)
-    surface = None
+    surface, no_surface = None, ""
     if picks_triposr(settings.engine_surface, models):
         with clock.stage("surface") as tell:
-            cut_at = settings.threshold
-            surface = triposr_surface(photo, mask.soft, models, settings.resolution, cut_at, tell).mesh
+            surface, no_surface = _surface(photo, mask.soft, settings, models, tell)
     with clock.stage("views") as tell:
         views, views_engine = _views(mesh, photo, mask.soft, settings, models, tell)
     with clock.stage("check"):
@@ -133,7 +132,7 @@ def run(
         ),
         figures=measured,
         seconds=clock.seconds,
-        warnings=_warnings(mask, measured, named, outline.spans),
+        warnings=(*_warnings(mask, measured, named, outline.spans), *filter(None, (no_surface,))),
     )
 
 
@@ -141,6 +140,18 @@ def _mask(photo: Photo, settings: Settings, models: Models) -> Cut:
     if settings.mask is not None:
         return Cut(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
     return cut_out(photo, settings.engine_mask, models, settings.box, settings.prompt)
+
+
+def _surface(
+    photo: Photo, soft: np.ndarray, settings: Settings, models: Models, tell: Tell
+) -> tuple[trimesh.Trimesh | None, str]:
+    """TripoSR's mesh, or None and why: without it the garment is whole, so only who asked for it loses the run."""
+    try:
+        return triposr_surface(photo, soft, models, settings.resolution, settings.threshold, tell).mesh, ""
+    except SurfaceError as error:
+        if settings.engine_surface != "auto":
+            raise
+        return None, f"There is no surface by TripoSR: {error}"
 
 
 def _views(

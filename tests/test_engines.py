@@ -14,7 +14,7 @@ from garment3d import pipeline
 from garment3d.camera import photo_camera
 from garment3d.data import Photo
 from garment3d.engines import Models, cut_out, picks_triposr, picks_zero123
-from garment3d.errors import MissingWeights, PromptError, UnclearGarment
+from garment3d.errors import MissingWeights, PromptError, SurfaceError, UnclearGarment
 from garment3d.export.result import save
 from garment3d.metrics import mask_iou
 from garment3d.pipeline import Settings, run
@@ -82,6 +82,15 @@ def test_the_whole_route_says_which_engine_ran(result):
     assert result.engines == ("sam", "inflated", "photo", "triposr", "zero123")
     assert result.views.images.shape == (3, 256, 256, 3)
     assert list(result.seconds) == ["read", "mask", "shell", "texture", "surface", "views", "check"]
+
+
+def test_a_surface_that_is_not_there_costs_the_garment_only_where_it_was_asked_for(shirt, folder):
+    without = replace(SMALL, models=folder, engine_mask="quick", threshold=1e6)
+    found = run(shirt, without)
+    assert found.surface is None and found.engines.surface == "none" and len(found.mesh.faces) > 500
+    assert any("no surface by TripoSR" in warning and "threshold" in warning for warning in found.warnings)
+    with pytest.raises(SurfaceError, match="threshold"):
+        run(shirt, replace(without, engine_surface="triposr"))
 
 
 def test_triposr_lies_on_the_photo(result):
