@@ -155,7 +155,10 @@ def resident_mb(pid: int) -> float:
 
 
 def differing_cells(a: Run, b: Run, resolution: int) -> tuple[int, float]:
-    """Cells whose triangles are not the same on both sides, and the farthest of a's vertices from b's, in cells."""
+    """Cells whose triangles are not the same on both sides, and how far a's vertices are from b's at most, in cells.
+
+    Vertices less than a hundredth of a cell apart count as one: where the field is flat, float32 leaves that much open.
+    """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import KDTree
@@ -163,7 +166,7 @@ def differing_cells(a: Run, b: Run, resolution: int) -> tuple[int, float]:
     scale, half = (resolution - 1) / 1.74, (resolution - 1) / 2
     grids = [np.asarray(run.vertices) * scale + half for run in (a, b)]
     both = np.concatenate(grids)
-    pairs = KDTree(both).query_pairs(2e-3, output_type="ndarray")
+    pairs = KDTree(both).query_pairs(1e-2, output_type="ndarray")
     links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (len(both),) * 2)
     number = connected_components(links, directed=False)[1]
     found = []

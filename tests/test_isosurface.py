@@ -126,6 +126,15 @@ def test_a_thin_rod_that_the_coarse_level_only_touches_at_its_end_is_followed_th
     same_as_dense(dense(field, 97), 0.0, found)
 
 
+def test_a_bead_between_all_coarse_samples_shows_by_the_slope_towards_it() -> None:
+    large, bead = ball(129, 20.0, (40.0, 64.0, 64.0)), ball(129, 2.1, (98.0, 66.0, 66.0))
+    densities = Counted(lambda x, y, z: np.exp(np.maximum(large(x, y, z), bead(x, y, z)) / 2))
+    assert densities.at(*np.meshgrid(*[np.arange(0, 129, 4)] * 3, indexing="ij"))[22:].max() < 1
+    found = extract(densities, 129, 1.0, 33)
+    assert found.figures.stride == 4
+    same_as_dense(dense(densities, 129), 1.0, found)
+
+
 def test_a_field_below_the_level_gives_no_vertices_and_its_range() -> None:
     found = extract(Counted(lambda x, y, z: 0.0 * (x + y + z) + 3), 40, 25.0, 20)
     assert found.vertices.shape == (0, 3) and found.faces.shape == (0, 3)

@@ -72,9 +72,9 @@ def extract(
     """Surface where `field` rises above `level`, its insides being what is above; without vertices where it never does.
 
     The coarse level has at least `coarse` samples per axis (all of them, if the grid has fewer). The next finer one is
-    looked at in every coarse cell with a sign change and in all cells that touch such a one, each finer one in the
-    cells with a sign change; then the surface is followed through cell faces until it closes. Only a piece that hangs
-    together with nothing that was seen, and falls between all samples, can be missed.
+    looked at in every coarse cell with a sign change, in all cells that touch such a one and where the slope points at
+    the level, each finer one in the cells with a sign change; then the surface is followed through cell faces until it
+    closes. Only a piece that hangs together with nothing that was seen, and falls between all samples, can be missed.
 
     Args:
         progress: called with vertices done and expected; what it raises ends the extraction.
@@ -160,14 +160,9 @@ class _Search:
         return values
 
     def coarse_cells(self) -> Places:
-        """Coarse cells with a sign change, and all that touch one where finer levels follow."""
+        """Coarse cells with a sign change; where finer levels follow, also all that touch one and all suspects."""
         inside = self.bricks.coarse > 0
-        some, every = inside, inside
-        for axis in range(3):
-            a, b = (np.take(some, range(*ends), axis) for ends in _ends(some.shape[axis]))
-            c, d = (np.take(every, range(*ends), axis) for ends in _ends(every.shape[axis]))
-            some, every = a | b, c & d
-        cells = some & ~every
+        cells = _around(inside, np.logical_or) & ~_around(inside, np.logical_and)
         if self.stride > 1:
             for axis in range(3):
                 view = np.moveaxis(cells, axis, 0)
@@ -175,9 +170,27 @@ class _Search:
                 wide[1:] |= view[:-1]
                 wide[:-1] |= view[1:]
                 cells = np.moveaxis(wide, 0, axis)
+            cells = cells | _around(self._suspects(), np.logical_or)
         found = Places(*((axis * self.stride).astype(np.int32) for axis in np.nonzero(cells)))
         self.bricks.cover(found, self.stride)
         return found
+
+    def _suspects(self) -> np.ndarray:
+        """[m,m,m] bool: coarse vertices from which the field would reach the level within one more coarse step.
+
+        The slope is that towards the neighbours; of fields without negative values it is that of their logarithm, as
+        densities rise. A bead or thread between the samples shows itself so.
+        """
+        over = self.bricks.coarse
+        if self.level > 0 and self.low + self.level >= 0:
+            over = np.log(np.maximum(over / np.float32(self.level) + 1, np.float32(1e-6)))
+        slope = np.zeros_like(over)
+        for axis in range(3):
+            view, reach = np.moveaxis(over, axis, 0), np.moveaxis(slope, axis, 0)
+            step = np.abs(np.diff(view, axis=0))
+            np.maximum(reach[1:], step, out=reach[1:])
+            np.maximum(reach[:-1], step, out=reach[:-1])
+        return np.abs(over) < slope
 
     def refined(self, cells: Places, step: int, finer: int) -> Places:
         """The cells of width `finer` with a sign change, within cells of width `step`."""
@@ -242,8 +255,12 @@ class _Search:
         return bricks.place(address)
 
 
-def _ends(count: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (0, count - 1), (1, count)
+def _around(vertices: np.ndarray, fold: np.ufunc) -> np.ndarray:
+    """[m-1,m-1,m-1] what the corners of each cell fold to."""
+    for axis in range(3):
+        view = np.moveaxis(vertices, axis, 0)
+        vertices = np.moveaxis(fold(view[:-1], view[1:]), 0, axis)
+    return vertices
 
 
 def _moves(offsets: np.ndarray) -> np.ndarray:
