@@ -80,18 +80,18 @@ def interruptible(*modules: torch.nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def halving(size: int, run: Callable[[int], T], what: str, least: int = 1) -> T:
-    """`run(size)`, again with half the size as long as the GPU's memory is too small; at `least` a GarmentError."""
-    while True:
+def first_that_fits(sizes: Sequence[int], run: Callable[[int], T]) -> T:
+    """`run(size)` of the first size for which the GPU's memory is enough; if none is, a GarmentError."""
+    for size in sizes:
         try:
             return run(size)
         except Exception as error:
             model_management.raise_non_oom(error)
         # Out of the except block the failed try's tensors are free.
         model_management.soft_empty_cache()
-        if size <= least:
-            raise GarmentError(f"The GPU's memory is too small even for {what}: close other programs, or use the CPU.")
-        size = max(least, size // 2)
+    raise GarmentError(
+        f"The GPU's memory is too small even for {sizes[-1]} points at a time: close other programs, or use the CPU."
+    )
 
 
 def spare(memory_required: float) -> torch.device:

@@ -147,15 +147,13 @@ class TripoSRMesh(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, scene, resolution: int, threshold: float, chunk: int = 0) -> io.NodeOutput:
-        from ..garment3d.surface.triposr.mesh import CHUNK, triposr_mesh
+        from ..garment3d.surface.triposr.mesh import triposr_mesh
 
         device, report = networks.spare(1 * GB), convert.progress()
         found = [
-            networks.halving(
-                chunk or CHUNK,
+            networks.first_that_fits(
+                (chunk, 1 << 15, 1 << 12),
                 lambda points, one=one: triposr_mesh(one, resolution, threshold, points, device, report),
-                "4096 points at once",
-                least=4096,
             )
             for one in scene
         ]
@@ -196,16 +194,13 @@ class TripoSRTurntable(io.ComfyNode):
     @convert.plain_errors
     def execute(cls, scene, step_deg: float, elevation_deg: float, size: int, samples: int = 128) -> io.NodeOutput:
         from ..garment3d.camera import orbit
-        from ..garment3d.surface.triposr.render import CHUNK, render_scene, turntable
+        from ..garment3d.surface.triposr.render import render_scene, turntable
 
         one = convert.only(scene, "scene")
         device, report = networks.spare(1 * GB), convert.progress()
         cameras = turntable(one, orbit(step_deg).azimuths_deg, elevation_deg, size)
-        views = networks.halving(
-            CHUNK,
-            lambda rays: render_scene(one, cameras, samples, rays, device, report),
-            "1024 rays at once",
-            least=1024,
+        views = networks.first_that_fits(
+            (0, 1 << 13, 1 << 10), lambda rays: render_scene(one, cameras, samples, rays, device, report)
         )
         views = convert.on_cpu(views)
         return io.NodeOutput(views, views.images, views.masks)
