@@ -69,7 +69,8 @@ class progress:
         blank = pictures.new_ones(-len(pictures) % columns, *pictures.shape[1:])
         rows = torch.cat([pictures, blank]).unflatten(0, (-1, columns))
         sheet = Image.fromarray(_bytes(rows.permute(0, 2, 1, 3, 4).flatten(2, 3).flatten(0, 1)))
-        self.bar.update_absolute(self.bar.current, self.bar.total, ("JPEG", sheet, None))
+        enlarged = sheet.resize((512, round(512 * sheet.height / sheet.width)), Image.Resampling.BICUBIC)
+        self.bar.update_absolute(self.bar.current, self.bar.total, ("JPEG", enlarged, None))
 
 
 def show(node: type[io.ComfyNode], line: str) -> None:

@@ -104,9 +104,7 @@ class SamMask(io.ComfyNode):
             search_aliases=["segment anything", "sam mask", "point prompt", "segment garment", "box prompt"],
             inputs=[
                 Sam.Input("sam", tooltip="The network from Load SAM."),
-                io.Image.Input(
-                    "image", tooltip="The garment photo, of any size, also with a person or a busy background."
-                ),
+                io.Image.Input("image", tooltip="The photo, of any size, also with a person or a busy background."),
                 io.String.Input(
                     "prompt",
                     default="",
