@@ -57,9 +57,10 @@ def _run_all(arguments: argparse.Namespace) -> int:
     from .engines import Models, check_hints
     from .export.folder import unique_names
 
-    check_hints(arguments.engine_mask, arguments.box, arguments.prompt)
+    check_hints(arguments.engine_mask, arguments.box, arguments.prompt, arguments.garment)
     models = Models(arguments.models, arguments.device)
     models.require([arguments.engine_mask, arguments.engine_views, arguments.engine_surface])
+    models.require(["clothes"] if arguments.garment else [])
     names = unique_names([photo.stem for photo in photos])
     for photo, name in zip(photos, names, strict=True):
         try:
@@ -154,7 +155,7 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
         if path is not None and path.is_file() and len(photos) > 1:
             ways = "give a folder of masks" if name == "mask" else "run each photo by itself"
             raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
-    beside = {"box": None, "prompt": "", "engine_mask": "auto"} if arguments.mask is not None else {}
+    beside = {"box": None, "prompt": "", "garment": "", "engine_mask": "auto"} if arguments.mask is not None else {}
     for name, unused in beside.items():
         if getattr(arguments, name) != unused:
             option = f"--{name.replace('_', '-')}"
@@ -200,6 +201,7 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
         engine_views=arguments.engine_views,
         engine_surface=arguments.engine_surface,
         prompt=arguments.prompt,
+        garment=arguments.garment,
         steps=arguments.steps,
         seed=arguments.seed,
         resolution=arguments.mc_resolution,

@@ -100,6 +100,7 @@ def _add_models(made: argparse.ArgumentParser) -> None:
     for stage, engines in ENGINES.items():
         add(f"--engine-{stage}", choices=engines, default="auto", help=f"who makes the {stage}; default auto")
     add("--prompt", default="", metavar="JSON", help='for SAM: {"points": [[x, y, 1], …], "box": [x0, y0, x1, y1]}')
+    add("--garment", default="", metavar="NAME", help="for the parser: upper, coat, dress, skirt, …; default largest")
     add("--steps", type=_whole(2, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
     add("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="of Zero123's views; default 0")
     add("--mc-resolution", type=_whole(32, 1024), default=256, metavar="N", help="of TripoSR's surface; default 256")

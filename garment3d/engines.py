@@ -109,8 +109,11 @@ class Cut(NamedTuple):
     """0..1 of the engine's own judgement; None where it has none."""
 
 
-def check_hints(engine: str, box: tuple[int, int, int, int] | None, prompt: str) -> None:
-    """Raises PromptError for a box or a prompt that the mask's engine would not look at."""
+def check_hints(engine: str, box: tuple[int, int, int, int] | None, prompt: str, garment: str = "") -> None:
+    """Raises PromptError for a box, a prompt or a garment's name that the mask's engine would not look at."""
+    if garment and (engine == "quick" or box is not None or prompt.strip()):
+        told = "the mask's engine is quick" if engine == "quick" else "a box or a prompt says already where to look"
+        raise PromptError(f'The name "{garment}" is for the clothes parser, and {told}: leave one of the two out.')
     if prompt.strip() and engine not in ("auto", "sam"):
         raise PromptError(
             f"A prompt is for SAM, and the mask's engine is {engine}: choose sam or leave the prompt out."
@@ -125,19 +128,23 @@ def cut_out(
     models: Models,
     box: tuple[int, int, int, int] | None = None,
     prompt: str = "",
+    garment: str = "",
 ) -> Cut:
     """The garment's mask by "quick", "sam" or "clothes"; "auto" takes SAM if it is on disk, and the parser for people.
 
+    Of several that are worn the parser takes the one called `garment`, or the largest; a name needs the parser.
     A photo that is already cut out (its alpha says so) needs no model in "auto", and a prompt always means SAM.
     UnclearGarment where nothing on disk can say what the garment is; MissingWeights for a wanted engine without its
-    file; PromptError for a box or prompt that the engine does not take.
+    file; PromptError for a hint that the engine does not take.
     """
-    check_hints(engine, box, prompt)
+    check_hints(engine, box, prompt, garment)
+    if garment and engine == "auto":
+        engine = "sam" if models.has("sam") else "clothes"
     wants_sam = engine == "auto" and (prompt.strip() or (models.has("sam") and not is_cut_out(photo.alpha)))
     if engine == "sam" or wants_sam:
-        return _by_sam(photo, models, box, prompt)
+        return _by_sam(photo, models, box, prompt, garment)
     if engine == "clothes":
-        return _by_parser(photo, models)
+        return _by_parser(photo, models, garment)
     try:
         return _quick(photo, box)
     except UnclearGarment:
@@ -151,22 +158,25 @@ def _quick(photo: Photo, box: tuple[int, int, int, int] | None) -> Cut:
     return Cut(found.soft, "alpha" if is_cut_out(photo.alpha) else "quick", found.confidence)
 
 
-def _by_parser(photo: Photo, models: Models) -> Cut:
+def _by_parser(photo: Photo, models: Models, garment: str = "") -> Cut:
     from .mask.clothes import clothes_mask, parse
     from .mask.sam_embedding import over_white
 
     seen = over_white(photo.rgb, photo.alpha)
-    found = clothes_mask(parse(models.clothes, seen, models.device), "largest", seen)
+    found = clothes_mask(parse(models.clothes, seen, models.device), garment or "largest", seen)
     return Cut(found.soft, "clothes", found.confidence)
 
 
-def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None, text: str) -> Cut:
+def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None, text: str, garment: str = "") -> Cut:
     """SAM with the person's prompt, else with what the quick mask or the parser shows it, else its own candidates."""
     from .mask.sam import propose, sam_mask
+    from .mask.sam_auto import auto_prompt
     from .mask.sam_embedding import embed
 
     prompt, engine = _given_prompt(photo, box, text), "sam"
-    if prompt is None:
+    if garment:
+        prompt, engine = auto_prompt(photo.rgb, rough=_by_parser(photo, models, garment).soft), "clothes+sam"
+    elif prompt is None:
         prompt, engine = _found_prompt(photo, models)
     embedding = embed(models.sam, photo.rgb, models.device, photo.alpha)
     if prompt is None:

@@ -64,6 +64,8 @@ class Settings:
     """auto, none or triposr."""
     prompt: str = ""
     """JSON of points and a box for SAM, in pixels of the upright photo."""
+    garment: str = ""
+    """Which of the worn garments the clothes parser takes: upper, coat, dress, …; empty takes the largest."""
     steps: int = 50
     """Denoising steps of Zero123."""
     seed: int = 0
@@ -76,7 +78,8 @@ class Settings:
     @property
     def engines(self) -> tuple[str, ...]:
         """The engines asked for, in the order of the route; a mask that is given needs none."""
-        return (*(() if self.mask else (self.engine_mask,)), self.engine_views, self.engine_surface)
+        mask = () if self.mask else (self.engine_mask, "clothes" if self.garment else "auto")
+        return (*mask, self.engine_views, self.engine_surface)
 
 
 def run(
@@ -139,7 +142,7 @@ def run(
 def _mask(photo: Photo, settings: Settings, models: Models) -> Cut:
     if settings.mask is not None:
         return Cut(read_mask(settings.mask, (photo.rgb.shape[0], photo.rgb.shape[1])), "file", None)
-    return cut_out(photo, settings.engine_mask, models, settings.box, settings.prompt)
+    return cut_out(photo, settings.engine_mask, models, settings.box, settings.prompt, settings.garment)
 
 
 def _surface(

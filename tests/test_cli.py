@@ -229,6 +229,8 @@ def test_a_hint_that_no_engine_would_read_is_one_sentence_for_all_photos(call, t
     for given, word in (
         (("--engine-mask", "quick", "--prompt", "[[5, 5]]"), "prompt is for SAM"),
         (("--engine-mask", "clothes", "--box", "9,9,90,90"), "takes no box"),
+        (("--engine-mask", "quick", "--garment", "upper"), "for the clothes parser"),
+        (("--garment", "upper"), "No clothes parser model"),
         (("--engine-surface", "triposr"), "No TripoSR model"),
         (("--engine-views", "zero123"), "No Zero123 model"),
     ):

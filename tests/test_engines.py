@@ -168,10 +168,11 @@ def test_a_prompt_in_auto_is_never_left_unread(models, tmp_path):
 
 @pytest.mark.parametrize(
     ("engine", "hint"), [("quick", {"prompt": "[[5, 5]]"}), ("clothes", {"prompt": "[[5, 5]]"}),
-                         ("clothes", {"box": (1, 1, 90, 90)})],
+                         ("clothes", {"box": (1, 1, 90, 90)}), ("quick", {"garment": "upper"}),
+                         ("auto", {"garment": "upper", "prompt": "[[5, 5]]"})],
 )  # fmt: skip
 def test_a_hint_that_an_engine_does_not_take_is_refused(engine, hint, models):
-    with pytest.raises(PromptError, match="choose sam"):
+    with pytest.raises(PromptError, match=r"choose sam|leave one of the two out"):
         cut_out(worn()[0], engine, models, **hint)
 
 
@@ -181,6 +182,30 @@ def test_a_box_and_a_prompt_reach_sam_together_and_within_the_photo(models, monk
     assert prompts[0].box == (0, 0, 512, 512) and prompts[0].points == ((100, 100),)
     with pytest.raises(PromptError, match="another"):
         cut_out(photo, "sam", models, box=(1, 1, 90, 90), prompt='{"box": [2, 2, 80, 80]}')
+
+
+@pytest.fixture
+def tee_and_trousers(monkeypatch):
+    """A person in both and the classes, which the parser sees as they are: the small one knows no trousers."""
+    from garment3d.mask import clothes
+
+    rgb, labels = person("tee", 20)
+    logits = 9.0 * torch.nn.functional.one_hot(torch.from_numpy(labels[::4, ::4]), len(ATR)).permute(2, 0, 1)
+    monkeypatch.setattr(clothes, "parse", lambda *_: clothes.Parsed(logits, ATR, labels.shape))
+    return Photo(rgb, None), {"upper": labels == ATR.index("Upper-clothes"), "trousers": labels == ATR.index("Pants")}
+
+
+@pytest.mark.parametrize("garment", ["upper", "trousers"])
+def test_a_named_garment_is_cut_out_by_the_parser_or_shown_to_sam(garment, models, tee_and_trousers, monkeypatch):
+    photo, worn_there = tee_and_trousers
+    cut = cut_out(photo, "clothes", models, garment=garment)
+    assert cut.engine == "clothes" and mask_iou(cut.soft >= 0.5, worn_there[garment]) > 0.9
+    prompts = asked_of_sam(monkeypatch)
+    assert cut_out(photo, "auto", models, garment=garment).engine == "clothes+sam"
+    on = [point for point, label in zip(prompts[0].points, prompts[0].labels, strict=True) if label]
+    assert on and all(worn_there[garment][int(y), int(x)] for x, y in on)
+    with pytest.raises(PromptError, match="no class"):
+        cut_out(photo, "auto", models, garment="trombone")
 
 
 def test_a_box_is_not_given_up_for_the_parser(folder, tmp_path):
