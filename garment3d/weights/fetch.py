@@ -163,6 +163,7 @@ def _fetch(entry: WeightFile, source: _Source, target: Path, tell: Progress) -> 
                     f"{entry.title} broke off at {size_text(_size(partial))}{of} ({error}); what arrived is kept in "
                     f"{partial}: the same download goes on from there."
                 ) from error
+            tell(_size(partial), size or 0)  # who waits for a server that does not answer can stop here
             time.sleep(WAIT_S * idle)
         except OSError as error:  # requests' own errors are _Broken by now: this is the disk
             why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
