@@ -61,6 +61,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
     models = Models(arguments.models, arguments.device)
     models.require([arguments.engine_mask, arguments.engine_views, arguments.engine_surface])
     models.require(["clothes"] if arguments.garment else [])
+    _tell_of_zero123(arguments, models)
     names = unique_names([photo.stem for photo in photos])
     for photo, name in zip(photos, names, strict=True):
         try:
@@ -78,6 +79,22 @@ def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: M
         result = run(photo, _settings(arguments, photo), tell, models)
         report = save(result, folder, arguments.formats, arguments.turntable, arguments.device, tell)
     _tell(report, folder)
+
+
+def _tell_of_zero123(arguments: argparse.Namespace, models: Models) -> None:
+    """Says before the start what Zero123 costs on a CPU, or that it is left out there unless it is named."""
+    if arguments.device != "cpu":
+        return
+    if arguments.engine_views == "zero123":
+        from .camera import orbit
+        from .views.zero123_cost import Sampling, cpu_minutes
+
+        views = len(orbit(arguments.step).cameras)
+        minutes = cpu_minutes(views, Sampling(steps=arguments.steps))
+        print(f"Zero123 paints {views} views on the CPU: about {minutes:.0f} minutes per photo.", file=sys.stderr)
+    elif arguments.engine_views == "auto" and models.has("zero123"):
+        way = "--engine-views zero123 uses it, --device cuda makes it quick"
+        print(f"Zero123 is on disk but slow on a CPU, so the views are drawn instead ({way}).", file=sys.stderr)
 
 
 def _check_models(arguments: argparse.Namespace) -> int:

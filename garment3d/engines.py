@@ -15,12 +15,14 @@ import numpy as np
 
 from .data import Orbit, Photo, Views
 from .errors import MissingWeights, PromptError, UnclearGarment
+from .images import over_white
 from .mask.quick import is_cut_out, quick_mask
 
 if TYPE_CHECKING:
     from .mask.prompts import Prompt
     from .surface.triposr.mesh import Surface
 
+MODELS = ("sam", "clothes", "zero123", "triposr")
 _TITLES = {"sam": "SAM", "clothes": "clothes parser", "zero123": "Zero123", "triposr": "TripoSR"}
 _SMALLEST = {"sam": "sam-vit-b", "clothes": "clothes-b2", "zero123": "zero123-105000", "triposr": "triposr"}
 
@@ -48,6 +50,11 @@ class Models:
             folders = ModelFolders() if self.folder is None else model_folders(self.folder)
             self._found[model] = next(iter(find(model, folders)), None)
         return self._found[model]
+
+    def file(self, model: str) -> str:
+        """Its folder's and its own name, as people know the file; "" where there is none."""
+        path = self.path(model)
+        return "" if path is None else f"{path.parent.name}/{path.name}"
 
     def require(self, engines: Collection[str]) -> None:
         """Raises MissingWeights for the first of the engines that is a model and not on disk; reads no model."""
@@ -160,7 +167,6 @@ def _quick(photo: Photo, box: tuple[int, int, int, int] | None) -> Cut:
 
 def _by_parser(photo: Photo, models: Models, garment: str = "") -> Cut:
     from .mask.clothes import clothes_mask, parse
-    from .mask.sam_embedding import over_white
 
     seen = over_white(photo.rgb, photo.alpha)
     found = clothes_mask(parse(models.clothes, seen, models.device), garment or "largest", seen)

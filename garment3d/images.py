@@ -86,6 +86,14 @@ def checked_mask(soft: np.ndarray, name: str = "The mask") -> np.ndarray:
     return soft
 
 
+def over_white(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """[H,W,3] uint8 of the photo laid over white; without alpha the photo itself."""
+    if alpha is None:
+        return rgb
+    photo = Image.fromarray(rgb)
+    return np.asarray(Image.composite(photo, Image.new("RGB", photo.size, "white"), Image.fromarray(alpha)))
+
+
 def canvas(
     image: np.ndarray, mask: np.ndarray, ratio: float, background: tuple[float, float, float] | float, size: int
 ) -> Canvas:

@@ -14,12 +14,12 @@ import numpy as np
 
 from .camera import orbit, orbit_radius
 from .data import Opening, Photo, Views
-from .engines import Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
+from .engines import MODELS, Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
 from .errors import SurfaceError, UnclearGarment
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
-from .export.report import Engines
+from .export.report import Engines, ModelUse
 from .export.result import Result
 from .garment.openings import Span, find_openings, openings
 from .garment.shell import garment_shell
@@ -116,6 +116,12 @@ def run(
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)
         measured = figures(mesh, photo.rgb, mask.soft, length_cm)
         named = tuple(sorted(openings(mesh), key=lambda opening: -opening.anchor[1]))
+    engines = Engines(
+        mask=mask.engine,
+        texture="photo+back" if settings.back else "photo",
+        surface="none" if surface is None else "triposr",
+        views=views_engine,
+    )
     return Result(
         name=Path(path).name,
         photo=photo,
@@ -127,12 +133,8 @@ def run(
         openings=named,
         garment_class=outline.garment_class,
         length_cm=length_cm,
-        engines=Engines(
-            mask=mask.engine,
-            texture="photo+back" if settings.back else "photo",
-            surface="none" if surface is None else "triposr",
-            views=views_engine,
-        ),
+        engines=engines,
+        models=_uses(engines, settings, models),
         figures=measured,
         seconds=clock.seconds,
         warnings=(*_warnings(mask, measured, named, outline.spans), *filter(None, (no_surface,))),
@@ -180,6 +182,16 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: Cut, settings: Settings
             raise UnclearGarment(f"The garment's back can't be cut out of its photo: {ways}.") from error
     size, device = settings.texture_px, settings.device
     return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
+
+
+def _uses(engines: Engines, settings: Settings, models: Models) -> tuple[ModelUse, ...]:
+    """The models behind the engines, in the order of the route."""
+    repeat = {
+        "triposr": {"resolution": settings.resolution, "threshold": settings.threshold},
+        "zero123": {"steps": settings.steps, "seed": settings.seed},
+    }
+    ran = [*engines.mask.split("+"), engines.surface, engines.views]
+    return tuple(ModelUse(m, models.file(m), repeat.get(m, {})) for m in ran if m in MODELS)
 
 
 def _warnings(mask: Cut, measured: Figures, named: Sequence[Opening], spans: Sequence[Span]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from garment3d.export import report as report_module
 from garment3d.export.figures import figures
 from garment3d.export.page import Pictures, report_html
 from garment3d.export.parts import parts
-from garment3d.export.report import Engines, Report, report_json
+from garment3d.export.report import Engines, ModelUse, Report, report_json
 from garment3d.export.viewer import viewer_html
 from garment3d.render import render
 from tests.solids import textured, tube
@@ -63,6 +63,7 @@ def made(**changes):
         garment_class="skirt",
         length_cm=60.0,
         engines=Engines("quick"),
+        models=(ModelUse("zero123", "checkpoints/zero123-xl.ckpt", {"steps": 50, "seed": 7}),),
         mask_confidence=0.91234,
         openings=OPENINGS,
         figures=tube_figures(),

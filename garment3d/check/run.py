@@ -15,16 +15,15 @@ import numpy as np
 
 from ..camera import ZERO123_RADIUS, orbit
 from ..data import Photo
-from ..engines import Models
+from ..engines import MODELS, Models
 from ..errors import GarmentError, UnclearGarment
 from ..garment.shell import garment_shell
 from ..garment.texture import texture_garment
-from ..images import read_photo
+from ..images import over_white, read_photo
 from ..mask.quick import quick_mask
 from ..views.rendered import rendered_orbit
 from .judge import Finding, at_least, judge_front_view, judge_mask, judge_surface, judge_turn
 
-MODELS = ("sam", "clothes", "zero123", "triposr")
 TURN_DEG = 20.0
 
 
@@ -141,7 +140,6 @@ def _sam(report: ModelReport, models: Models, shown: Subject, steps: int) -> Non
 
 def _clothes(report: ModelReport, models: Models, shown: Subject, steps: int) -> None:
     from ..mask.clothes import clothes_mask, parse
-    from ..mask.sam_embedding import over_white
 
     seen = over_white(shown.photo.rgb, shown.photo.alpha)
     with report.timed("load"):

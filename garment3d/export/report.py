@@ -9,6 +9,8 @@ Keys of report.json; every key is always there, null where it says so:
     size_cm           [width, height, depth] in the saved files
     engines           what did each stage: mask (file, alpha, quick, sam, clothes, clothes+sam), shell (inflated),
                       texture (photo, photo+back), surface (none, triposr), views (rendered, zero123)
+    models            a list of {model, file} for each model that ran, with what repeats its run: resolution and
+                      threshold of triposr, steps and seed of zero123
     mask_confidence   0..1, of the mask's engine; null where a mask was given or the engine has no opinion
     openings          a list of {name, anchor}: anchor is the middle of its two ends, [x, y, z] in the canonical frame
     figures           triangles, vertices; components, boundary_loops, non_manifold_edges, non_manifold_vertices,
@@ -47,6 +49,17 @@ class Engines(NamedTuple):
     """rendered or zero123."""
 
 
+class ModelUse(NamedTuple):
+    """A model that had a part in the garment."""
+
+    model: str
+    """sam, clothes, zero123 or triposr."""
+    file: str
+    """The file's folder and name."""
+    settings: Mapping[str, float]
+    """What else it takes to do the same again."""
+
+
 class Report(NamedTuple):
     """The contents of report.json; its docstring lists the keys."""
 
@@ -55,6 +68,7 @@ class Report(NamedTuple):
     garment_class: str
     length_cm: float
     engines: Engines
+    models: tuple[ModelUse, ...]
     mask_confidence: float | None
     openings: tuple[Opening, ...]
     figures: Figures
@@ -74,6 +88,7 @@ def report_json(report: Report) -> str:
         "length_cm": report.length_cm,
         "size_cm": list(figures.size_cm),
         "engines": report.engines._asdict(),
+        "models": [{"model": m.model, "file": m.file, **m.settings} for m in report.models],
         "mask_confidence": None if report.mask_confidence is None else round(report.mask_confidence, 4),
         "openings": [{"name": o.name, "anchor": [round(float(v), 6) for v in o.anchor]} for o in report.openings],
         "figures": {

@@ -19,7 +19,7 @@ from .folder import staged
 from .mesh import File, Placement, mesh_files, placement
 from .page import Pictures, report_html
 from .parts import parts
-from .report import Engines, Report, report_json
+from .report import Engines, ModelUse, Report, report_json
 from .stills import cutouts, turntable_frames
 from .turntable import save_mp4
 from .viewer import viewer_html
@@ -49,6 +49,8 @@ class Result(NamedTuple):
     length_cm: float
     """Vertical extent in the saved files."""
     engines: Engines
+    models: tuple[ModelUse, ...]
+    """Those that ran; empty without models."""
     figures: Figures
     seconds: Mapping[str, float]
     """Per stage, in the order they ran."""
@@ -113,6 +115,7 @@ def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]
         garment_class=result.garment_class,
         length_cm=result.length_cm,
         engines=result.engines,
+        models=result.models,
         mask_confidence=result.mask_confidence,
         openings=result.openings,
         figures=result.figures,

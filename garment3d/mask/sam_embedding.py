@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from ..images import over_white
+
 if TYPE_CHECKING:
     import torch
     from segment_anything import SamPredictor
@@ -126,14 +128,6 @@ def predictor_for(sam: Sam, embedding: Embedding, device: str | torch.device = "
     predictor.features = embedding.features.to(device)
     predictor.is_image_set = True
     return predictor
-
-
-def over_white(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """[H,W,3] uint8 of the photo laid over white; without alpha the photo itself."""
-    if alpha is None:
-        return rgb
-    photo = Image.fromarray(rgb)
-    return np.asarray(Image.composite(photo, Image.new("RGB", photo.size, "white"), Image.fromarray(alpha)))
 
 
 def _thumb(rgb: np.ndarray) -> np.ndarray:
