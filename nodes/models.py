@@ -99,9 +99,11 @@ def _others(model: str) -> Iterator[str]:
     """Names of the other files in the model's folders, for a file that was renamed beyond recognition."""
     if model == "clothes":  # a parser is a folder; without its config.json it can't be read
         return
+    elsewhere = {e.subfolder for e in weights.OFFICIAL if e.model != model}
     for key in _KEYS[model]:
         if key != "diffusers":
-            yield from (Path(name).as_posix() for name in folder_paths.get_filename_list(key))
+            names = (Path(name).as_posix() for name in folder_paths.get_filename_list(key))
+            yield from (name for name in names if name.partition("/")[0] not in elsewhere)
 
 
 def _name(path: Path, roots: list[Path]) -> str:
