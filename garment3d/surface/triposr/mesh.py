@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 THRESHOLD, RESOLUTION = 25.0, 256
 """The original's density threshold and grid points per side."""
-CHUNK = 1 << 17
+CHUNK = 1 << 14
 """Points that are decoded together."""
 PROBE = 64
 """Grid points per side where a scene without a surface is searched for its densities."""
