@@ -58,7 +58,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
     from .export.folder import unique_names
 
     check_hints(arguments.engine_mask, arguments.box, arguments.prompt, arguments.garment)
-    models = Models(arguments.models, arguments.device)
+    models = Models(arguments.models, arguments.device, arguments.zero123_family)
     models.require([arguments.engine_mask, arguments.engine_views, arguments.engine_surface])
     models.require(["clothes"] if arguments.garment else [])
     _tell_of_zero123(arguments, models)
@@ -105,7 +105,7 @@ def _check_models(arguments: argparse.Namespace) -> int:
     from .engines import Models
     from .images import replace_file
 
-    models = Models(_models_folder(arguments.models), arguments.device)
+    models = Models(_models_folder(arguments.models), arguments.device, arguments.zero123_family)
     reports = check(models, arguments.photo, arguments.steps, lambda model: print(f"{model} …", file=sys.stderr))
     text = report_text(reports, arguments.device)
     print(text, end="")  # first: it may have taken an hour, and the file may be refused

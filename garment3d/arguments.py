@@ -86,6 +86,7 @@ def check_parser() -> argparse.ArgumentParser:
     add("--models", type=Path, required=True, metavar="DIR", help="a ComfyUI models folder")
     add("--photo", type=Path, default=PHOTO, metavar="FILE", help="on a plain background; default the bundled T-shirt")
     add("--steps", type=_whole(2, 999), default=20, metavar="N", help="of Zero123; default 20")
+    _add_family(add)
     add("--device", default="cpu", help="where the models run, cpu or cuda; default cpu")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report there too")
     add("--debug", action="store_true", help="show where an error comes from")
@@ -103,8 +104,14 @@ def _add_models(made: argparse.ArgumentParser) -> None:
     add("--garment", default="", metavar="NAME", help="for the parser: upper, coat, dress, skirt, …; default largest")
     add("--steps", type=_whole(2, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
     add("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="of Zero123's views; default 0")
+    _add_family(add)
     add("--mc-resolution", type=_whole(32, 1024), default=256, metavar="N", help="of TripoSR's surface; default 256")
     add("--threshold", type=_between(0.1, 1000), default=25.0, metavar="N", help="of TripoSR's density; default 25")
+
+
+def _add_family(add: Callable[..., object]) -> None:
+    told = "of a renamed Zero123 file, which is taken for Stable Zero123 by its name alone; default auto"
+    add("--zero123-family", choices=("auto", "zero123", "stable"), default="auto", help=told)
 
 
 def _between(low: float, high: float) -> Callable[[str], float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,15 +27,18 @@ _TITLES = {"sam": "SAM", "clothes": "clothes parser", "zero123": "Zero123", "tri
 _SMALLEST = {"sam": "sam-vit-b", "clothes": "clothes-b2", "zero123": "zero123-105000", "triposr": "triposr"}
 
 Tell = Callable[[int, int], None]
+Family = Literal["auto", "zero123", "stable"]
 Model = TypeVar("Model")
 
 
 class Models:
     """The official models in a ComfyUI models folder, each read at most once; nothing is ever downloaded."""
 
-    def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
+    def __init__(self, folder: Path | None = None, device: str = "cpu", zero123_family: Family = "auto") -> None:
         self.folder = folder
         self.device = device
+        self.zero123_family: Family = zero123_family
+        """Of a Zero123 file whose name does not tell; see `load_zero123`."""
         self._found: dict[str, Path | None] = {}
 
     def has(self, model: str) -> bool:
@@ -80,10 +83,13 @@ class Models:
 
     @cached_property
     def zero123(self) -> Any:
-        """The parts of a Zero123; MissingWeights where there is no file."""
+        """The parts of a Zero123, float32 where a CPU runs them; MissingWeights where there is no file."""
+        import torch
+
         from .views.zero123_checkpoint import load_zero123
 
-        return self._read("zero123", load_zero123)
+        dtype = torch.float32 if self.device == "cpu" else None
+        return self._read("zero123", lambda path: load_zero123(path, family=self.zero123_family, dtype=dtype))
 
     @cached_property
     def triposr(self) -> Any:

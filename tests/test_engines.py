@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from garment3d.render import render
 from tests.tiny.clothes import ATR, person, write_clothes
 from tests.tiny.sam import write_sam
 from tests.tiny.triposr import picture, write_triposr
-from tests.tiny.zero123 import write_zero123
+from tests.tiny.zero123 import write_zero123, write_zero123_folder
 
 SMALL = Settings(triangles=1500, texture_px=256, view_px=96, step_deg=120, steps=2, resolution=64)
 
@@ -126,8 +127,7 @@ def test_auto_takes_the_parser_where_the_quick_mask_sees_a_person(folder, tmp_pa
     photo, dress = worn()
     with pytest.raises(UnclearGarment):
         cut_out(photo, "quick", Models(folder))
-    (tmp_path / "garment3d").mkdir()
-    (tmp_path / "garment3d" / "segformer_b2_clothes").symlink_to(folder / "garment3d" / "segformer_b2_clothes")
+    copytree(folder / "garment3d" / "segformer_b2_clothes", tmp_path / "garment3d" / "segformer_b2_clothes")
     cut = cut_out(photo, "auto", Models(tmp_path))
     assert cut.engine == "clothes" and mask_iou(cut.soft >= 0.5, dress) > 0.8
 
@@ -219,8 +219,7 @@ def test_a_named_garment_is_cut_out_by_the_parser_or_shown_to_sam(garment, model
 
 
 def test_a_box_is_not_given_up_for_the_parser(folder, tmp_path):
-    (tmp_path / "garment3d").mkdir()
-    (tmp_path / "garment3d" / "segformer_b2_clothes").symlink_to(folder / "garment3d" / "segformer_b2_clothes")
+    copytree(folder / "garment3d" / "segformer_b2_clothes", tmp_path / "garment3d" / "segformer_b2_clothes")
     with pytest.raises(UnclearGarment, match="in the box"):
         cut_out(worn()[0], "auto", Models(tmp_path), box=(2, 2, 60, 60))
 
@@ -271,6 +270,30 @@ def test_a_missing_model_is_said_before_anything_is_done(shirt, tmp_path, monkey
 def test_zero123_waits_to_be_asked_on_a_cpu(folder):
     assert not picks_zero123("auto", Models(folder)) and picks_zero123("zero123", Models(folder))
     assert picks_zero123("auto", Models(folder, "cuda"))
+
+
+def test_zero123_runs_in_float32_on_a_cpu_whatever_its_folder_holds(tmp_path):
+    """There a UNet takes eleven times as long in float16."""
+    write_zero123_folder(tmp_path / "diffusers" / "zero123-xl", "clip_camera_projection", half=True)
+    for device, dtype in (("cpu", torch.float32), ("cuda", torch.float16)):
+        model = Models(tmp_path, device).zero123
+        assert model.unet.dtype == model.vae.dtype == model.projection.weight.dtype == dtype
+
+
+def test_the_command_line_says_what_a_renamed_zero123_is(shirt, folder, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def load(path, family, **_):
+        asked.append(family)
+        raise MissingWeights("That was all.")
+
+    monkeypatch.setattr("garment3d.views.zero123_checkpoint.load_zero123", load)
+    options = ["--models", folder, "--engine-mask", "quick", "--engine-surface", "none", "--engine-views", "zero123"]
+    small = ["--triangles", "1200", "--texture-size", "256", "-o", tmp_path]
+    for family in ([], ["--zero123-family", "stable"]):
+        assert command.main([str(a) for a in (shirt, *options, *small, *family)]) == 1
+        assert "That was all." in capsys.readouterr().err
+    assert asked == ["auto", "stable"]
 
 
 def test_the_command_line_names_the_engines(shirt, folder, tmp_path, capsys):

@@ -157,6 +157,8 @@ def _zero123(report: ModelReport, models: Models, shown: Subject, steps: int) ->
 
     with report.timed("load"):
         model = models.zero123
+    family = "Stable Zero123" if model.family == "stable" else "Zero123 or XL"
+    report.file += f"; read as {family}, {'averaged' if model.ema else 'plain'} weights"
     canvas = zero123_canvas(shown.photo.rgb, shown.soft)
     with report.timed("encode"):
         condition = encode_photo(model, canvas, models.device)
