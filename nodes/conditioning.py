@@ -12,9 +12,7 @@ from comfy_api.latest import io
 
 from . import convert
 from .mask import CATEGORY
-from .zero123 import orbit_inputs
-
-FAMILIES = {"Zero123 or Zero123-XL": "zero123", "Stable Zero123": "stable"}
+from .zero123 import FAMILIES, orbit_inputs
 
 
 def clip_embed(clip_vision, signed: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEDULERS = ["ddim", "euler", "dpm++", "unipc"]
 PRECISIONS = ["auto", "float32", "float16"]
+FAMILIES = {"Zero123 or Zero123-XL": "zero123", "Stable Zero123": "stable"}
 LICENCES = (
     "Zero123: MIT. XL: its repository is MIT. Stable Zero123: research only, not for commercial use. Stable Zero123C: "
     "free below US$ 1 million of yearly revenue."
@@ -36,6 +37,10 @@ class LoadedZero123:
         device = model_management.get_torch_device()
         if precision == "float16" or (precision == "auto" and model_management.should_use_fp16(device)):
             model.unet.half()
+        else:
+            model.unet.float()
+        if model_management.is_device_cpu(device):  # where half precision is some ten times slower
+            model.vae.float(), model.image_encoder.float(), model.projection.float()
         self.model = model
         self.denoiser = networks.Network(model, model.unet)
         self.coders = networks.Network(model, model.image_encoder, model.vae, model.projection)
@@ -46,6 +51,13 @@ class LoadedZero123:
     def get_models(self) -> list[object]:
         """All patchers, for ComfyUI's own bookkeeping."""
         return [self.denoiser.patcher, self.coders.patcher]
+
+    def told(self, wanted: str) -> str:
+        """What was read, for the node: nothing in a file tells its family, and not every file has averaged weights."""
+        family = next(title for title, family in FAMILIES.items() if family == self.model.family)
+        weights = "averaged weights" if self.model.ema else "weights of the last step"
+        absent = ", as the file has no averaged ones" if wanted == "ema" and not self.model.ema else ""
+        return f"read as {family}, {weights}{absent}"
 
     def ready(self, *modules: torch.nn.Module) -> None:
         """Brings the networks of the next stage to the device, and makes room for what they need besides."""
@@ -98,8 +110,18 @@ class LoadZero123(io.ComfyNode):
                     advanced=True,
                     tooltip="Of the denoiser. Auto: float16 where the GPU is made for it, else float32.",
                 ),
+                io.Combo.Input(
+                    "family",
+                    ["auto", *FAMILIES],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Stable Zero123 is told another pose than the others, and nothing in a file says which it "
+                    'is. Auto: by "stable" in its name; choose here for a renamed file.',
+                ),
             ],
             outputs=[Zero123.Output("zero123", tooltip="The model, for Orbit Views (Zero123).")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -112,10 +134,13 @@ class LoadZero123(io.ComfyNode):
 
     @classmethod
     @convert.plain_errors
-    def execute(cls, file: str, weights: str = "ema", precision: str = "auto") -> io.NodeOutput:
+    def execute(cls, file: str, weights: str = "ema", precision: str = "auto", family: str = "auto") -> io.NodeOutput:
         from ..garment3d.views.zero123_checkpoint import load_zero123
 
-        return io.NodeOutput(LoadedZero123(load_zero123(models.file("zero123", file), weights == "ema"), precision))
+        path = models.file("zero123", file)
+        loaded = LoadedZero123(load_zero123(path, weights == "ema", FAMILIES.get(family, "auto")), precision)
+        convert.show(cls, loaded.told(weights))
+        return io.NodeOutput(loaded)
 
 
 def orbit_inputs() -> list[io.Input]:

@@ -147,6 +147,15 @@ def test_the_first_view_is_the_photo_and_the_seed_decides(server, tmp_path):
     assert np.abs(other[1] - first[1]).max() > 0.1 and np.array_equal(other[0], first[0])
 
 
+def test_a_renamed_stable_zero123_is_what_its_loader_is_told(server):
+    """Only Stable Zero123 can't change the distance."""
+    farther = changed(VIEWS, radius_offset=0.2, azimuths="20", steps=1)
+    stable = changed(ZERO123, family="Stable Zero123")
+    end = drop(("views", 1))
+    assert "radius offset 0.2" in error_of(server, **(ORBIT | {"zero123": stable, "views": farther}), drop=end)
+    assert server.run(prompt(**(ORBIT | {"views": farther}), drop=end)).status == "success"
+
+
 def test_sam_in_the_graph_looks_at_a_photo_once(server, tmp_path):
     watched = {"photo": PHOTO, "load": SAM, "sam": ("Probe_Watch", {"network": ("load", 0), "seconds": 0.0})}
     server.get("/probe/state")
