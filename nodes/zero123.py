@@ -178,9 +178,7 @@ class Zero123Views(io.ComfyNode):
                 io.Image.Input("image", tooltip="The garment photo."),
                 io.Mask.Input("mask", tooltip="White on the garment, as large as the photo."),
                 *orbit_inputs(),
-                io.Int.Input(
-                    "steps", default=50, min=1, max=1000, tooltip="Denoising steps; the original uses 50 to 75."
-                ),
+                io.Int.Input("steps", default=50, min=1, max=1000, tooltip="Denoising steps; originally 50 to 75."),
                 io.Combo.Input(
                     "scheduler",
                     SCHEDULERS,
