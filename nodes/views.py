@@ -129,10 +129,11 @@ class ImageViews(io.ComfyNode):
         from ..garment3d.views.pictures import views_from_images
         from ..garment3d.views.zero123_masks import view_masks
 
+        bar = convert.progress()
         if masks is None and background == BACKGROUNDS[1]:
-            masks = view_masks(images[..., :3])
+            masks = view_masks(images[..., :3], progress=bar)
 
         listed = convert.azimuths(len(images), step_deg, azimuths)
         cameras = orbit(0.0, elevation_deg, ZERO123_RADIUS + radius_offset, hw=images.shape[1:3], azimuths_deg=listed)
-        views = convert.on_cpu(views_from_images(images, cameras, masks))
+        views = convert.on_cpu(views_from_images(images, cameras, masks, bar))
         return io.NodeOutput(views, views.images, views.masks)

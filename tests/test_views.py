@@ -92,7 +92,9 @@ def test_drawn_views_come_back_from_their_pictures_with_their_masks():
 @pytest.mark.parametrize("background", [(1, 1, 1), (0.85, 0.85, 0.85), (0, 0.6, 0.2)])
 def test_the_mask_is_what_stands_before_a_plain_background(background):
     pictures, soft = discs(background=background, color=(0.6, 0.1, 0.3))
-    masks = views_from_images(pictures, SMALL).masks
+    told = []
+    masks = views_from_images(pictures, SMALL, progress=lambda *at: told.append(at)).masks
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     torch.testing.assert_close(masks, soft.expand(4, -1, -1), atol=0.08, rtol=0)
 
 

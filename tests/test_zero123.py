@@ -347,6 +347,25 @@ def test_the_orbit_is_the_photo_in_front_and_painted_views_around(model, photo):
     torch.testing.assert_close(alone.images[0], views.images[2], rtol=0, atol=1e-3)
 
 
+def test_the_masks_can_be_stopped_between_two(model, photo, monkeypatch):
+    from garment3d.views.zero123 import zero123_orbit
+
+    made = []
+
+    def mask(picture):
+        made.append(len(made))
+        return np.zeros(picture.shape[:2], np.float32)
+
+    def stop(done, total):
+        if made:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("garment3d.views.zero123_masks.view_mask", mask)
+    with pytest.raises(KeyboardInterrupt):
+        zero123_orbit(model, *photo, orbit(step_deg=120), Sampling(steps=1, guidance=1), progress=stop)
+    assert made == [0]
+
+
 def test_networks_are_asked_for_stage_by_stage_and_the_photo_is_encoded_once(model, photo):
     from garment3d.views.zero123 import zero123_orbit
 

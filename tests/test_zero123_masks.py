@@ -81,9 +81,10 @@ def test_the_photos_own_mask_is_taken_as_it_is():
     front = torch.rand(256, 256, generator=torch.Generator().manual_seed(0))
     images = torch.tensor(np.stack([picture, picture]))
     before = images.clone()
-    masks = view_masks(images, front, front_views=(1,))
+    told = []
+    masks = view_masks(images, front, front_views=(1,), progress=lambda *at: told.append(at))
     assert torch.equal(masks[1], front) and not torch.equal(masks[0], front)
-    assert torch.equal(images, before)
+    assert torch.equal(images, before) and told == [(1, 2), (2, 2)]
 
 
 def test_pictures_from_another_sampler_get_the_same_masks():

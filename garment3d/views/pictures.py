@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +20,16 @@ PAINTED_PX = 384
 """Pictures up to this size whose background is not quite one colour are taken for a diffusion model's."""
 
 
-def views_from_images(images: torch.Tensor, orbit: Orbit, masks: torch.Tensor | None = None) -> Views:
+def views_from_images(
+    images: torch.Tensor,
+    orbit: Orbit,
+    masks: torch.Tensor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Views:
     """Views of [V,H,W,3] or, with alpha, [V,H,W,4] sRGB pictures in 0..1, the orbit's cameras fitted to their size.
 
-    Masks [V,H,W] are the ones given, else the alpha, else what stands before a plain background.
+    Masks [V,H,W] are the ones given, else the alpha, else what stands before a plain background; of those that are
+    looked for `progress` is told how many are done and their total, and may raise to stop.
 
     Raises:
         PhotoError: another number of pictures than cameras, or another shape of picture.
@@ -44,9 +51,7 @@ def views_from_images(images: torch.Tensor, orbit: Orbit, masks: torch.Tensor | 
     if masks is None and images.shape[3] == 4 and bool((images[..., 3] < 1).any()):
         masks = images[..., 3]
     if masks is None:
-        masks = torch.stack(
-            [_before_background(rgb, azimuth) for rgb, azimuth in zip(images[..., :3], orbit.azimuths_deg, strict=True)]
-        )
+        masks = _before_backgrounds(images[..., :3], orbit, progress)
     masks = masks.detach().float().clamp(0, 1)
     for azimuth, mask in zip(orbit.azimuths_deg, masks, strict=True):
         if not bool((mask >= 0.5).any()):
@@ -65,6 +70,17 @@ def _resized(camera: Camera, hw: tuple[int, int]) -> Camera:
         )
     center_px = (camera.center_px[0] * factor, camera.center_px[1] * factor)
     return replace(camera, focal_px=camera.focal_px * factor, center_px=center_px, hw=hw)
+
+
+def _before_backgrounds(
+    images: torch.Tensor, orbit: Orbit, progress: Callable[[int, int], None] | None
+) -> torch.Tensor:
+    masks: list[torch.Tensor] = []
+    for rgb, azimuth in zip(images, orbit.azimuths_deg, strict=True):
+        masks.append(_before_background(rgb, azimuth))
+        if progress is not None:
+            progress(len(masks), len(images))
+    return torch.stack(masks)
 
 
 def _before_background(rgb: torch.Tensor, azimuth_deg: float) -> torch.Tensor:

@@ -87,6 +87,7 @@ def zero123_orbit(
     sampling = sampling or Sampling()
     orbit = zero123_cameras(orbit)
     ready = ready or _moving(device)
+    told = _Told(progress)
     front, front_soft = _front(rgb, soft)
     images = front.repeat(len(orbit.azimuths_deg), 1, 1, 1)
     wanted = painted(orbit, photo_elevation_deg)
@@ -99,10 +100,10 @@ def zero123_orbit(
         tokens, concat = conditioned(model, condition, poses, device)
         ready(model.unet)
         noise = ViewNoise(sampling.seed, azimuths, orbit.elevation_deg)
-        latents = sample_latents(model.unet, tokens, concat, sampling, device, progress, preview, noise)
+        latents = sample_latents(model.unet, tokens, concat, sampling, device, told, preview, noise)
         ready(model.vae)
         images[list(wanted)] = decode_latents(model.vae, latents, device)
-    return Views(images, view_masks(images, front_soft, _others(orbit, wanted)), orbit)
+    return Views(images, view_masks(images, front_soft, _others(orbit, wanted), told.again), orbit)
 
 
 def zero123_cameras(orbit: Orbit | None = None) -> Orbit:
@@ -145,6 +146,21 @@ def latent_preview(latents: torch.Tensor) -> torch.Tensor:
     """[V,h,w,3] float32 in 0..1 on the CPU: what latents roughly show, an eighth of the picture's size."""
     factors = torch.tensor(LATENT_RGB)
     return (latents.detach().float().cpu().permute(0, 2, 3, 1) @ factors / 2 + 0.5).clamp(0, 1)
+
+
+class _Told:
+    """Passes progress on, and says the last once more where nothing moves but a person may want to stop."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+        self.progress, self.last = progress, (1, 1)
+
+    def __call__(self, done: int, total: int) -> None:
+        self.last = done, total
+        if self.progress is not None:
+            self.progress(done, total)
+
+    def again(self, *_: int) -> None:
+        self(*self.last)
 
 
 def _front(rgb: np.ndarray, soft: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

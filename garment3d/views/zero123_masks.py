@@ -5,7 +5,7 @@ What is surely darker or coloured is garment and what is far from it is backgrou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,13 +46,17 @@ class _Apart(NamedTuple):
 
 
 def view_masks(
-    images: torch.Tensor, front: torch.Tensor | None = None, front_views: Sequence[int] = (0,)
+    images: torch.Tensor,
+    front: torch.Tensor | None = None,
+    front_views: Sequence[int] = (0,),
+    progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
     """[V,H,W] float32 soft masks of [V,H,W,3] sRGB pictures in 0..1; a picture of background alone has an empty one.
 
     Args:
         front: [H,W] mask of the photo's own view, taken as it is.
         front_views: which views that is.
+        progress: told the masks done and their total; may raise to stop.
 
     Source: minimum cut after Boykov and Jolly, Interactive Graph Cuts (2001); the evidence and the edge are own.
     """
@@ -60,6 +64,8 @@ def view_masks(
     masks = []
     for i, picture in enumerate(images.detach().float().cpu().numpy()):
         masks.append(np.asarray(front, np.float32) if i in known else view_mask(picture))
+        if progress is not None:
+            progress(i + 1, len(images))
     return torch.from_numpy(np.stack(masks)).to(images.device)
 
 
