@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.comfyui.harness import prompt
 from tests.comfyui.test_nodes import MASK, PHOTO, SAVE, array, dumped, error_of
+from tests.tiny.sam import tiny_sam
 
 SAM = ("Garment3D_LoadSam", {"file": "sam_vit_h_4b8939.pth"})
 CUT = ("Garment3D_SamMask", {"sam": ("sam", 0), "image": ("photo", 0), "prompt": "", "choice": "auto"})
@@ -170,6 +171,33 @@ def test_sam_in_the_graph_looks_at_a_photo_once(server, tmp_path):
     assert mask.shape == photo.shape[:3] and 0 < mask.mean() < 1
     assert any("image_encoder" in layer for _, layer in first)
     assert second and not any("image_encoder" in layer for _, layer in second)
+
+
+def test_sam_is_sam_predictor_called_by_hand(server, tmp_path):
+    """A portrait of 3000 px, on its side with a note that says so, with alpha: points and box count upright pixels."""
+    from segment_anything import SamPredictor
+
+    y, x = np.mgrid[:3000, :1100] / 400
+    upright = np.stack([np.sin(x * y), np.cos(2 * x - y), np.sin(y)], -1)
+    upright = np.round((upright + 1) * 127.5).astype(np.uint8)
+    side = Image.fromarray(np.rot90(upright)).convert("RGBA")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (server.base / "input").mkdir(exist_ok=True)
+    side.save(server.base / "input" / "side.png", exif=exif)
+    predictor = SamPredictor(tiny_sam())
+    predictor.set_image(upright)
+    graph = {"photo": ("LoadImage", {"image": "side.png"}), "sam": SAM}
+    told = {"points": [[500, 1200, 1]]}
+    graph["cut"] = changed(CUT, prompt=json.dumps(told), choice="best score")
+    masks, scores, low_res = predictor.predict(np.array([[500, 1200]]), np.array([1]))
+    best = scores.argmax()
+    np.testing.assert_array_equal(dumped(server, tmp_path, graph, ("cut", 0))[0] >= 0.5, masks[best])
+    told = {"points": [[500, 1200, 1], [900, 400, 0]], "box": [100, 300, 1000, 2700]}
+    graph["again"] = changed(CUT, prompt=json.dumps(told), choice="best score", previous=("cut", 2))
+    points, labels, box = np.array([[500, 1200], [900, 400]]), np.array([1, 0]), np.array([100, 300, 1000, 2700])
+    masks, *_ = predictor.predict(points, labels, box, low_res[best][None], multimask_output=False)
+    np.testing.assert_array_equal(dumped(server, tmp_path, graph, ("again", 0))[0] >= 0.5, masks[0])
 
 
 def test_sams_answer_refines_and_a_bad_prompt_is_one_sentence(server, tmp_path):
