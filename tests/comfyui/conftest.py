@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 from tests.comfyui.core_zero123 import write_core_zero123
 from tests.comfyui.harness import ROOT, Server, comfy_home, comfy_python
+from tests.test_weights_download import Server as Hub
+from tests.test_weights_download import running
 from tests.tiny.clothes import write_clothes
 from tests.tiny.sam import write_sam
 from tests.tiny.triposr import write_triposr
@@ -34,7 +37,14 @@ def comfy() -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def server(comfy: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def hub() -> Iterator[Hub]:
+    """What ComfyUI takes for the Hugging Face hub: it remembers who asked for what."""
+    with running() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def server(comfy: tuple[Path, Path], hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home, python = comfy
     base = tmp_path_factory.mktemp("comfy")
     pack = base / "custom_nodes" / "garment3d"
@@ -48,9 +58,11 @@ def server(comfy: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", base]
     command += ["--database-url", "sqlite:///:memory:", "--disable-api-nodes", "--disable-all-custom-nodes"]
     command += ["--whitelist-custom-nodes", "garment3d", "probe"]
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and not k.startswith("HF_")}
+    env["HF_ENDPOINT"] = hub.url
     log = base / "server.log"
     with log.open("w") as stream:
-        process = subprocess.Popen([str(c) for c in command], cwd=home, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([str(c) for c in command], cwd=home, stdout=stream, stderr=stream, env=env)
     try:
         started = Server(f"http://127.0.0.1:{port}", home, base, python, log)
         _wait_until_up(started, process)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.comfyui.harness import prompt
 from tests.comfyui.test_nodes import MASK, PHOTO, SAVE, array, dumped, error_of
+from tests.tiny.clothes import write_clothes
 from tests.tiny.sam import tiny_sam
 
 SAM = ("Garment3D_LoadSam", {"file": "sam_vit_h_4b8939.pth"})
@@ -81,6 +82,27 @@ def test_a_file_that_is_not_there_is_one_sentence(server):
 def test_a_workflow_from_another_computer_finds_the_file_by_its_name(server):
     graph = SURFACE | {"triposr": changed(TRIPOSR, file="elsewhere/model.ckpt")}
     assert server.run(prompt(**graph, drop=drop(("mesh", 0)))).status == "success"
+
+
+def test_a_download_is_fetched_once_and_only_when_chosen(server, hub, tmp_path):
+    menu = server.get("/object_info/Garment3D_LoadClothes")["Garment3D_LoadClothes"]["input"]["required"]["file"]
+    entry = next(line for line in menu[1]["options"] if line.startswith("download Segformer B3 clothes"))
+    write_clothes(tmp_path / "b3")
+    for file in (tmp_path / "b3").iterdir():
+        hub.files[f"/sayeed99/segformer_b3_clothes/resolve/main/{file.name}"] = file.read_bytes()
+    assert hub.asked == []
+    graph = {"photo": PHOTO, "parser": changed(PARSER, file=entry), "parse": PARSE}
+    server.outputs(prompt(**graph, drop=drop(("parse", 0))))
+    folder = server.base / "models" / "garment3d" / "segformer_b3_clothes"
+    assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in (tmp_path / "b3").iterdir())
+    asked = len(hub.asked)
+    assert len(hub.gets()) == len(hub.files)
+    free(server)
+    server.outputs(prompt(**graph, drop=drop(("parse", 0))))
+    assert len(hub.asked) == asked
+    found = menu[1]["options"][0], "segformer_b3_clothes"
+    menu = server.get("/object_info/Garment3D_LoadClothes")["Garment3D_LoadClothes"]["input"]["required"]["file"]
+    assert tuple(menu[1]["options"][:2]) == found
 
 
 def test_bad_files_are_one_sentence(server):
