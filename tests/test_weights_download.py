@@ -331,6 +331,28 @@ def test_the_login_goes_to_the_hub_and_to_nobody_else(hub, tmp_path):
     assert all(login == "Bearer hf_secret" for *_, login in hub.asked)
 
 
+def test_an_address_that_expires_on_the_way_is_asked_for_again(hub, tmp_path):
+    entry = repository(hub, config__json=b"{}")
+    with running() as storage:
+
+        def sign(number):
+            storage.files = {f"/blob?signature={number}": CONTENT}
+            storage.status = {f"/blob?signature={old}": 403 for old in range(number)}
+            hub.moved["/someone/clothes/resolve/main/model.safetensors"] = f"{storage.url}/blob?signature={number}"
+
+        sign(1)
+        storage.break_after = [30 << 16]
+        folder = download(entry, tmp_path, lambda done, of: sign(2) if done > 1_000_000 else None)
+        assert (folder / "model.safetensors").read_bytes() == CONTENT
+        asked = [(path[-1], span) for path, span in storage.gets()]
+        assert asked == [("1", None), ("1", f"bytes={30 << 16}-"), ("2", f"bytes={30 << 16}-")]
+        sign(3)
+        storage.status["/blob?signature=3"] = 403
+        (tmp_path / "model.safetensors").unlink()
+        with pytest.raises(DownloadError, match=r"broke off at 0 kB .*answers 403"):
+            download(entry, tmp_path)
+
+
 def test_a_file_that_changed_on_the_hub_is_not_fetched(hub, tmp_path):
     hub.files["/someone/model/resolve/main/model.ckpt"] = CONTENT
     parts = (Part("model.ckpt", sha256="0" * 64),)

@@ -47,6 +47,10 @@ class _Broken(Exception):
     """The connection ended early; what arrived is on disk."""
 
 
+class _Expired(_Broken):
+    """The address that the hub gave is no longer valid: it signs them for about an hour."""
+
+
 def download(entry: WeightFile, folder: Path, progress: Progress | None = None) -> Path:
     """The file, or the folder of several, whole and checked; files that are there already are kept and not fetched.
 
@@ -165,6 +169,8 @@ def _fetch(entry: WeightFile, source: _Source, target: Path, tell: Progress) -> 
                 ) from error
             tell(_size(partial), size or 0)  # who waits for a server that does not answer can stop here
             time.sleep(WAIT_S * idle)
+            if isinstance(error, _Expired):
+                source = _source(entry, source.part) or source
         except OSError as error:  # requests' own errors are _Broken by now: this is the disk
             why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise DownloadError(
@@ -216,6 +222,8 @@ def _start(source: _Source, answer: requests.Response, have: int) -> tuple[int, 
     """Where the answer's bytes belong, and the size of the whole if it is said; other answers raise DownloadError."""
     if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
         raise _Broken(f"the server answers {answer.status_code}")
+    if answer.status_code in (401, 403, 410) and not source.part.url:
+        raise _Expired(f"the server answers {answer.status_code}")
     if answer.status_code not in (200, 206):
         raise DownloadError(f"{_plain(source.url)} answers {answer.status_code} {answer.reason}; look at its page.")
     if "text/html" in answer.headers.get("Content-Type", ""):
