@@ -84,19 +84,23 @@ class Models:
     @cached_property
     def zero123(self) -> Any:
         """The parts of a Zero123, float32 where a CPU runs them; MissingWeights where there is no file."""
-        import torch
-
         from .views.zero123_checkpoint import load_zero123
 
-        dtype = torch.float32 if self.device == "cpu" else None
-        return self._read("zero123", lambda path: load_zero123(path, family=self.zero123_family, dtype=dtype))
+        return self._read("zero123", lambda path: load_zero123(path, family=self.zero123_family, dtype=self._dtype))
 
     @cached_property
     def triposr(self) -> Any:
-        """The TripoSR network, on the device; MissingWeights where there is no file."""
+        """The TripoSR network, on the device, float32 on a CPU; MissingWeights where there is no file."""
         from .surface.triposr.checkpoint import load_triposr
 
-        return self._read("triposr", load_triposr).to(self.device)
+        return self._read("triposr", lambda path: load_triposr(path, dtype=self._dtype)).to(self.device)
+
+    @property
+    def _dtype(self) -> Any:
+        """None, the file's own, but float32 on a CPU, where half precision takes some ten times as long."""
+        import torch
+
+        return torch.float32 if self.device == "cpu" else None
 
     def _read(self, model: str, load: Callable[[Path], Model]) -> Model:
         path = self.path(model)

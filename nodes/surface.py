@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from comfy_api.latest import io
 
 from . import convert, models, networks
@@ -92,8 +93,10 @@ class TripoSRScene(io.ComfyNode):
         photos = convert.photos(image)
         pairs = list(zip(photos, convert.softs(mask, photos), strict=True))
         with triposr.running(memory_required=2 * GB) as device:
+            # A file in half precision takes some ten times as long on a CPU as in float32.
+            dtype = torch.float32 if device.type == "cpu" else None
             scenes = [
-                triposr_scene(triposr.model, photo.rgb, soft, ratio, padding_px, device)
+                triposr_scene(triposr.model, photo.rgb, soft, ratio, padding_px, device, dtype)
                 for photo, soft in convert.steps(pairs)
             ]
         return io.NodeOutput(tuple(scenes))

@@ -22,7 +22,7 @@ from garment3d.pipeline import Settings, run
 from garment3d.render import render
 from tests.tiny.clothes import ATR, person, write_clothes
 from tests.tiny.sam import write_sam
-from tests.tiny.triposr import picture, write_triposr
+from tests.tiny.triposr import picture, tiny_state, write_triposr
 from tests.tiny.zero123 import write_zero123, write_zero123_folder
 
 SMALL = Settings(triangles=1500, texture_px=256, view_px=96, step_deg=120, steps=2, resolution=64)
@@ -278,6 +278,12 @@ def test_zero123_runs_in_float32_on_a_cpu_whatever_its_folder_holds(tmp_path):
     for device, dtype in (("cpu", torch.float32), ("cuda", torch.float16)):
         model = Models(tmp_path, device).zero123
         assert model.unet.dtype == model.vae.dtype == model.projection.weight.dtype == dtype
+
+
+def test_triposr_in_half_precision_runs_in_float32_on_a_cpu(tmp_path):
+    (tmp_path / "garment3d").mkdir()
+    torch.save({key: value.half() for key, value in tiny_state().items()}, tmp_path / "garment3d" / "triposr_fp16.ckpt")
+    assert {value.dtype for value in Models(tmp_path).triposr.backbone.parameters()} == {torch.float32}
 
 
 def test_the_command_line_says_what_a_renamed_zero123_is(shirt, folder, tmp_path, monkeypatch, capsys):
