@@ -219,6 +219,7 @@ def test_a_link_into_a_pruned_cache_is_no_file(tmp_path):
         ({"HF_HUB_CACHE": "/a"}, "/a"),
         ({"HUGGINGFACE_HUB_CACHE": "/b"}, "/b"),
         ({"HF_HOME": "/c"}, "/c/hub"),
+        ({"HF_HOME": "$SHELF/f", "SHELF": "/e"}, "/e/f/hub"),
         ({"XDG_CACHE_HOME": "/d"}, "/d/huggingface/hub"),
         ({}, str(Path("~/.cache/huggingface/hub").expanduser())),
     ],

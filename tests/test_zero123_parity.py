@@ -17,7 +17,8 @@ from garment3d.views.zero123_sampler import Sampling, ddim_timesteps, sample_lat
 
 from .tiny.zero123 import fixed_noise, tiny_canvas, write_zero123
 
-TRUTH = np.load(Path(__file__).parent / "fixtures" / "zero123.npz")
+with np.load(Path(__file__).parent / "fixtures" / "zero123.npz") as held:
+    TRUTH = dict(held)
 RUNS = {
     "original": ("zero123", 0, dict(azimuths_deg=[40], elevation_deg=20, radius_offset=0.1), Sampling(11, eta=1.0)),
     "xl": ("zero123", 1, dict(azimuths_deg=[-120], elevation_deg=0), Sampling(10, eta=0.0)),

@@ -118,9 +118,13 @@ def hub_cache() -> Path:
     """The folder of the Hugging Face cache, as its own variables say; it need not exist."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
+            return _expanded(os.environ[variable])
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("HF_HOME") or f"{cache}/huggingface").expanduser() / "hub"
+    return _expanded(os.environ.get("HF_HOME") or f"{cache}/huggingface") / "hub"
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(path)).expanduser()
 
 
 def _rank(look: _Look, path: Path, below: str) -> int | None:
