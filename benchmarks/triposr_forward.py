@@ -51,8 +51,10 @@ class Runner:
         self.cpu_seconds.append(answer["cpu_seconds"])
 
     def end(self) -> float:
-        """The process's peak memory in GB."""
-        return self._ask({"end": True})["peak_gb"]
+        """The process's peak memory in GB; it is gone afterwards, and so is its hold on the checkpoint."""
+        peak = self._ask({"end": True})["peak_gb"]
+        self.process.communicate()
+        return peak
 
     @property
     def median(self) -> float:
