@@ -106,6 +106,18 @@ def test_the_official_size_has_the_official_keys():
     assert state["decoder.layers.18.weight"].shape == (4, 64)
 
 
+def test_the_norms_are_the_originals():
+    """Their least variances, which a small model's numbers don't show: models that were trained with them do."""
+    with torch.device("meta"):
+        model = TripoSR()
+    layer_norms = {
+        part: {norm.eps for norm in getattr(model, part).modules() if isinstance(norm, torch.nn.LayerNorm)}
+        for part in ("image_tokenizer", "backbone")
+    }
+    assert layer_norms == {"image_tokenizer": {1e-12}, "backbone": {1e-5}}
+    assert (model.backbone.norm.num_groups, model.backbone.norm.eps) == (32, 1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
