@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import check_parser, parser
+from .arguments import check_parser, parser, weights_parser
 from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError, UnclearGarment
 
 if TYPE_CHECKING:
@@ -34,18 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if argv is None else argv)
-    if given[:1] == ["weights"]:
-        from .commands import weights_command
-
-        return weights_command(given[1:])
-    checks = given[:1] == ["check"]
-    arguments = check_parser().parse_args(given[1:]) if checks else parser().parse_args(given)
+    commands = {"weights": (weights_parser, _weights), "check": (check_parser, _check_models)}
+    parsed, command = commands.get(next(iter(given), ""), (parser, _run_all))
+    arguments = parsed().parse_args(given if command is _run_all else given[1:])
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        return _check_models(arguments) if checks else _run_all(arguments)
+        return command(arguments)
     except KeyboardInterrupt:
-        print("Stopped; what was finished is kept.", file=sys.stderr)
+        kept = "what arrived is kept, and the same command goes on from there"
+        print(f"Stopped; {kept if command is _weights else 'what was finished is kept'}.", file=sys.stderr)
         return 130
     except Exception as error:  # of a photo's own run it is told there
         return _fail(error, arguments.debug)
@@ -95,6 +93,14 @@ def _tell_of_zero123(arguments: argparse.Namespace, models: Models) -> None:
     elif arguments.engine_views == "auto" and models.has("zero123"):
         way = "--engine-views zero123 uses it, --device cuda makes it quick"
         print(f"Zero123 is on disk but slow on a CPU, so the views are drawn instead ({way}).", file=sys.stderr)
+
+
+def _weights(arguments: argparse.Namespace) -> int:
+    from .commands import weights_command
+
+    for line in weights_command(arguments):
+        print(line)
+    return 0
 
 
 def _check_models(arguments: argparse.Namespace) -> int:

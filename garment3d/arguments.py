@@ -93,6 +93,22 @@ def check_parser() -> argparse.ArgumentParser:
     return made
 
 
+def weights_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m garment3d weights …`."""
+    made = _Parser(
+        prog="python -m garment3d weights",
+        description="Lists the official model files with their licences, or downloads one of them.",
+    )
+    actions = made.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="what there is, what it may be used for, and what is on disk; no network")
+    get = actions.add_parser("get", help="download one; a second call goes on where the first ended")
+    get.add_argument("name", metavar="NAME", help="as `weights list` prints it")
+    for action in (listed, get):
+        action.add_argument("--models", type=Path, metavar="DIR", help="ComfyUI's models folder")
+        action.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return made
+
+
 def _add_models(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group(
         "models", "none is needed and none is downloaded unasked; auto takes those that are on disk"

@@ -6,30 +6,20 @@ A download happens only by the name that a person types; licences are printed wh
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import GarmentError, WeightsError
+from .errors import WeightsError
 from .weights import OFFICIAL, ModelFolders, WeightFile, download, find, model_folders, official, place, size_text
 
 
-def weights_command(argv: Sequence[str]) -> int:
-    """The exit status of `python -m garment3d weights …`: 0, 1 for a failed download, 2 for wrong arguments."""
-    arguments = _parser().parse_args(argv)
-    try:
-        if arguments.action == "list":
-            print("\n".join(listing(arguments.models)))
-        else:
-            _get(official(arguments.name), arguments.models)
-    except GarmentError as error:
-        print(f"garment3d: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped; what arrived is kept, and the same command goes on from there.", file=sys.stderr)
-        return 130
-    return 0
+def weights_command(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines to print for the arguments of `weights_parser`; a download that fails raises a GarmentError."""
+    if arguments.action == "list":
+        yield from listing(arguments.models)
+    else:
+        yield from _get(official(arguments.name), arguments.models)
 
 
 def listing(models_dir: Path | None) -> list[str]:
@@ -65,12 +55,12 @@ def _is_entry(path: Path, entry: WeightFile) -> bool:
     return size is None or size == path.stat().st_size
 
 
-def _get(entry: WeightFile, models_dir: Path | None) -> None:
+def _get(entry: WeightFile, models_dir: Path | None) -> Iterator[str]:
     if models_dir is None:
         raise WeightsError("Where to? Name ComfyUI's models folder, or a new one, with --models DIR.")
     from tqdm import tqdm
 
-    print(f"{entry.title}: {size_text(entry.gigabytes * 1e9)}, {entry.licence}. {entry.terms}")
+    yield f"{entry.title}: {size_text(entry.gigabytes * 1e9)}, {entry.licence}. {entry.terms}"
     with tqdm(desc=entry.name, unit="B", unit_scale=True, unit_divisor=1000, disable=None, leave=False) as bar:
 
         def tell(done: int, total: int) -> None:
@@ -78,18 +68,4 @@ def _get(entry: WeightFile, models_dir: Path | None) -> None:
             bar.update(done - bar.n)
 
         path = download(entry, place(entry, models_dir), tell)
-    print(path)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m garment3d weights",
-        description="Lists the official model files with their licences, or downloads one of them.",
-    )
-    actions = parser.add_subparsers(dest="action", required=True)
-    listed = actions.add_parser("list", help="what there is, what it may be used for, and what is on disk; no network")
-    get = actions.add_parser("get", help="download one; a second call goes on where the first ended")
-    get.add_argument("name", metavar="NAME", help="as `weights list` prints it")
-    for action in (listed, get):
-        action.add_argument("--models", type=Path, metavar="DIR", help="ComfyUI's models folder")
-    return parser
+    yield str(path)

@@ -30,7 +30,7 @@ HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths"
 NEVER = {"cv2"}
 """OpenCV's four variants overwrite each other in ComfyUI environments."""
 
-CONSOLE = {"__main__.py", "commands.py"}
+CONSOLE = {"__main__.py"}
 """What a person at a terminal reads comes from these."""
 
 FILES = sorted(LIBRARY.rglob("*.py"))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from garment3d.commands import listing, weights_command
+from garment3d.__main__ import main
+from garment3d.commands import listing
 from garment3d.errors import MissingWeights, WeightsError
 from garment3d.weights import (
     OFFICIAL,
@@ -245,7 +246,7 @@ def test_looking_around_opens_no_socket(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(socket, "getaddrinfo", never)
     for model in ("triposr", "zero123", "sam", "clothes"):
         find(model, model_folders(tmp_path))
-    assert weights_command(["list", "--models", str(tmp_path)]) == 0
+    assert main(["weights", "list", "--models", str(tmp_path)]) == 0
     [menu_line(entry) for entry in OFFICIAL]
     identify("sam", tmp_path / "sams" / "sam_vit_b_01ec64.pth")
     assert "sam_vit_b_01ec64.pth" in capsys.readouterr().out

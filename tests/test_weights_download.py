@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from garment3d.commands import weights_command
+from garment3d.__main__ import main
 from garment3d.errors import DownloadError
 from garment3d.weights import Part, WeightFile, download, identify, official
 
@@ -385,7 +385,7 @@ def test_a_hub_out_of_reach(monkeypatch, tmp_path):
 
 def test_get_downloads_what_was_named(server, entry, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("garment3d.commands.official", lambda name: entry)
-    assert weights_command(["get", "test", "--models", str(tmp_path)]) == 0
+    assert main(["weights", "get", "test", "--models", str(tmp_path)]) == 0
     path = tmp_path / "garment3d" / "t" / "model.ckpt"
     assert path.read_bytes() == CONTENT
     printed = capsys.readouterr().out
@@ -396,7 +396,7 @@ def test_get_downloads_what_was_named(server, entry, tmp_path, monkeypatch, caps
     ("argv", "words"), [(["get", "sam", "--models", "x"], "there are"), (["get", "triposr"], "Where to")]
 )
 def test_get_without_a_known_name_or_place_is_one_sentence(argv, words, capsys):
-    assert weights_command(argv) == 1
+    assert main(["weights", *argv]) == 1
     printed = capsys.readouterr().err
     assert printed.startswith("garment3d: ") and words in printed and printed.count("\n") == 1
 
