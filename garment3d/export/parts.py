@@ -107,7 +107,7 @@ def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | Non
 
 def _colours(mesh: trimesh.Trimesh) -> np.ndarray:
     """[N,4] float32 linear RGBA of a coloured mesh: trimesh's own bytes, finer where `linear_rgb` holds them too."""
-    rgba = np.asarray(mesh.visual.vertex_colors, np.float32) / 255
+    rgba = np.asarray(getattr(mesh.visual, "vertex_colors", None), np.float32) / 255
     fine = mesh.vertex_attributes.get("linear_rgb")
     if fine is not None and len(fine) == len(rgba):
         rgba[:, :3] = fine
