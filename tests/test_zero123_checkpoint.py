@@ -153,6 +153,14 @@ def test_a_folders_smoothed_variant_is_taken_where_there_is_one(place):
     assert not load_zero123(place / "kxic").ema
 
 
+def test_of_two_precisions_in_a_folder_the_full_one_is_taken(place, tmp_path):
+    folder = shutil.copytree(place / "threestudio", tmp_path / "both")
+    for part, file in (("vae", "diffusion_pytorch_model"), ("image_encoder", "model")):
+        shutil.copy(place / "half" / part / f"{file}.safetensors", folder / part / f"{file}.fp16.safetensors")
+    loaded = load_zero123(folder)
+    assert loaded.vae.dtype == loaded.image_encoder.dtype == torch.float32
+
+
 def test_without_smoothed_weights_the_plain_ones_are_taken_and_it_says_so(place, plain):
     loaded = load_zero123(place / "pruned.ckpt")
     assert not loaded.ema

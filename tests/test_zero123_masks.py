@@ -56,6 +56,20 @@ def test_a_patch_as_white_as_the_background_inside_the_cloth_is_cloth():
     assert iou(view_mask(picture), truth) > 0.97
 
 
+def test_a_lit_rim_before_dark_cloth_is_cloth_to_its_outline():
+    """Half of the contrast to the dark behind it would lie inside the rim."""
+    picture, truth = disc((0.1, 0.1, 0.1), rim=(0.93, 0.93, 0.93))
+    assert iou(view_mask(picture), truth) > 0.98
+
+
+def test_a_background_that_darkens_towards_the_corners_is_no_cloth():
+    """By eight levels, more than what makes cloth sure."""
+    picture, truth = disc((0.94, 0.94, 0.94))
+    y, x = np.mgrid[:256, :256] / 255 - 0.5
+    dark = picture - (8 / 255 * (x**2 + y**2) * 2)[..., None].astype(np.float32)
+    assert iou(view_mask(dark), truth) > 0.99
+
+
 def test_a_hole_that_shows_the_background_is_no_cloth():
     picture, truth = disc((0.94, 0.94, 0.94), radius=80)
     hole, inside = disc((1.0, 1.0, 1.0), background=0.0, radius=30)
