@@ -57,7 +57,12 @@ class Models:
     def file(self, model: str) -> str:
         """Its folder's and its own name, as people know the file; "" where there is none."""
         path = self.path(model)
-        return "" if path is None else f"{path.parent.name}/{path.name}"
+        if path is None:
+            return ""
+        if "snapshots" in path.parts[:-1]:  # in the Hugging Face cache: models--owner--name/snapshots/<hash>/…
+            at = path.parts.index("snapshots")
+            return "/".join([*path.parts[at - 1].removeprefix("models--").split("--"), *path.parts[at + 2 :]])
+        return f"{path.parent.name}/{path.name}"
 
     def require(self, engines: Collection[str]) -> None:
         """Raises MissingWeights for the first of the engines that is a model and not on disk; reads no model."""

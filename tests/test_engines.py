@@ -280,6 +280,14 @@ def test_zero123_runs_in_float32_on_a_cpu_whatever_its_folder_holds(tmp_path):
         assert model.unet.dtype == model.vae.dtype == model.projection.weight.dtype == dtype
 
 
+def test_a_model_in_the_hugging_face_cache_is_called_by_its_repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--stabilityai--TripoSR" / "snapshots" / "5b521936b01fbe1890f6f9baed0254ab6351c04a"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.ckpt").touch()
+    assert Models(tmp_path / "models").file("triposr") == "stabilityai/TripoSR/model.ckpt"
+
+
 def test_triposr_in_half_precision_runs_in_float32_on_a_cpu(tmp_path):
     (tmp_path / "garment3d").mkdir()
     torch.save({key: value.half() for key, value in tiny_state().items()}, tmp_path / "garment3d" / "triposr_fp16.ckpt")
