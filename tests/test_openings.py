@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import rotate
 
 from garment3d.errors import GarmentError, OutlineError
@@ -179,3 +179,13 @@ def agrees(mask_file: Path, marks: list[dict]) -> bool:
     if sorted(outline) != sorted(true) or len(marks) != len(true):
         return False
     return all(np.linalg.norm(outline[name].mean(0) - where) < 0.05 * height for name, where in true.items())
+
+
+@pytest.mark.parametrize("seed", [8, 13, 16])
+def test_a_shape_that_is_no_garment_is_laid_to_the_mask_and_not_to_openings_nobody_gave(seed):
+    rng = np.random.default_rng(seed)
+    corners = (rng.random((int(rng.integers(6, 12)), 2)) * [180, 220] + 10).tolist()
+    picture = Image.new("L", (200, 240))
+    ImageDraw.Draw(picture).polygon([tuple(corner) for corner in corners], fill=255)
+    with pytest.raises(OutlineError, match=r"would have no width.*check the mask"):
+        find_openings(np.asarray(picture) / np.float32(255))

@@ -5,6 +5,7 @@ Trousers have a crotch, a skirt a level top and no armpits; what is left is an u
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from .limbs import Sleeve, armhole, leg, sleeve_of
 from .loops import openings as openings
 from .outline import Pocket, offsets
 from .silhouette import Silhouette, crotch_of, hem_in_bay, silhouette
+
+LEAST_WIDTH = 0.005
+"""Of an opening, as a part of the outline's longest side; a narrower one has both its ends at one place."""
 
 
 class Span(NamedTuple):
@@ -37,12 +41,20 @@ def find_openings(soft: np.ndarray) -> Outline:
     """The garment's class and its openings from a [H,W] soft mask; an empty mask raises OutlineError.
 
     An outline that reads as no garment, its openings one on top of the other, is taken for a skirt: open at its upper
-    and lower edge.
+    and lower edge. OutlineError too where an opening would have no width even so.
     """
     shape = silhouette(soft)
     crotch = crotch_of(shape)
     outline = _upper(shape) if crotch is None else Outline("trousers", _trousers(shape, crotch))
-    return _tube(shape) if _overlap(shape, outline.spans) else outline
+    outline = _tube(shape) if _overlap(shape, outline.spans) else outline
+    side = float(np.ptp(shape.xy, axis=0).max())
+    for span in outline.spans:
+        if math.dist(span.a_px, span.b_px) < LEAST_WIDTH * side:
+            raise OutlineError(
+                f"The mask's outline is no garment's that can be read ({span.name} would have no width): "
+                "check the mask, or give the openings yourself."
+            )
+    return outline
 
 
 def _overlap(shape: Silhouette, spans: tuple[Span, ...]) -> bool:
