@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .pipeline import Settings
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-WAYS_OUT = "--mask FILE, --box X0,Y0,X1,Y1, or --engine-mask sam or clothes with --models DIR"
+WAYS_OUT = "--mask FILE, --box X0,Y0,X1,Y1, or --engine-mask sam or clothes with --models DIR and --garment NAME"
 """The options that help where the garment can't be told from its photo."""
 MASK_NAMES = ("{}.mask.png", "{}_mask.png", "{}.png", "{}.jpg", "{}.webp")
 
@@ -88,8 +88,9 @@ def _tell_of_zero123(arguments: argparse.Namespace, models: Models) -> None:
         from .views.zero123_cost import Sampling, cpu_minutes
 
         views = len(orbit(arguments.step).cameras)
-        minutes = cpu_minutes(views, Sampling(steps=arguments.steps))
-        print(f"Zero123 paints {views} views on the CPU: about {minutes:.0f} minutes per photo.", file=sys.stderr)
+        minutes = max(1, round(cpu_minutes(views, Sampling(steps=arguments.steps))))
+        told = f"{minutes} minute{'s' if minutes > 1 else ''}"
+        print(f"Zero123 paints {views} views on the CPU: about {told} per photo.", file=sys.stderr)
     elif arguments.engine_views == "auto" and models.has("zero123"):
         way = "--engine-views zero123 uses it, --device cuda makes it quick"
         print(f"Zero123 is on disk but slow on a CPU, so the views are drawn instead ({way}).", file=sys.stderr)
@@ -98,6 +99,8 @@ def _tell_of_zero123(arguments: argparse.Namespace, models: Models) -> None:
 def _weights(arguments: argparse.Namespace) -> int:
     from .commands import weights_command
 
+    if arguments.action == "list" and arguments.models is not None:  # `get` makes the folder
+        _models_folder(arguments.models)
     for line in weights_command(arguments):
         print(line)
     return 0

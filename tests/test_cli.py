@@ -246,6 +246,7 @@ def test_a_garment_that_cannot_be_told_names_the_options_to_take(call, tee, tmp_
     status, _, err = call(noise, masked=False)
     assert status == 1
     one_sentence(err, "noise.png", "--mask FILE", "--box X0,Y0,X1,Y1", "--engine-mask sam or clothes with --models DIR")
+    assert "--garment NAME" in err
     status, _, err = call(tee, "--back", noise)
     assert status == 1
     one_sentence(err, "back photo noise.png")

@@ -310,9 +310,17 @@ def test_the_command_line_says_what_a_renamed_zero123_is(shirt, folder, tmp_path
     assert asked == ["auto", "stable"]
 
 
+@pytest.mark.parametrize(("minutes", "told"), [(0.2, "about 1 minute per"), (1.6, "about 2 minutes per")])
+def test_the_command_line_says_what_zero123_costs(minutes, told, folder, monkeypatch, capsys):
+    monkeypatch.setattr("garment3d.views.zero123_cost.cpu_minutes", lambda *_: minutes)
+    arguments = command.parser().parse_args(["photo.jpg", "--engine-views", "zero123"])
+    command._tell_of_zero123(arguments, Models(folder))
+    assert told in capsys.readouterr().err
+
+
 def test_the_command_line_names_the_engines(shirt, folder, tmp_path, capsys):
     small = ["--triangles", "1200", "--texture-size", "256", "--step", "180", "--no-turntable", "--mc-resolution", "48"]
-    options = ["--models", folder, "--engine-mask", "quick", "--engine-views", "zero123", "--steps", "2"]
+    options = ["--models", folder, "--engine-mask", "quick", "--engine-views", "zero123", "--steps", "3"]
     assert command.main([str(a) for a in (shirt, "-o", tmp_path, *options, *small)]) == 0
     assert "mask quick, shell inflated, texture photo, surface triposr, views zero123" in capsys.readouterr().out
     assert (tmp_path / "shirt" / "surface.glb").is_file()

@@ -252,6 +252,12 @@ def test_looking_around_opens_no_socket(tmp_path, monkeypatch, capsys):
     assert "sam_vit_b_01ec64.pth" in capsys.readouterr().out
 
 
+def test_a_list_of_a_folder_that_is_none_is_refused(tmp_path, capsys):
+    assert main(["weights", "list", "--models", str(tmp_path / "modles")]) == 1
+    told = capsys.readouterr()
+    assert "modles is no folder" in told.err and not told.out
+
+
 def test_the_list_says_licence_limits_and_place(tmp_path):
     own = place(official("sam-vit-b"), tmp_path) / "sam_vit_b_01ec64.pth"
     clothes = parser(place(official("clothes-b2"), tmp_path))
