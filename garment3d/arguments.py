@@ -85,7 +85,7 @@ def check_parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--models", type=Path, required=True, metavar="DIR", help="a ComfyUI models folder")
     add("--photo", type=Path, default=PHOTO, metavar="FILE", help="on a plain background; default the bundled T-shirt")
-    add("--steps", type=_whole(2, 999), default=20, metavar="N", help="of Zero123; default 20")
+    add("--steps", type=_whole(3, 999), default=20, metavar="N", help="of Zero123; default 20")
     _add_family(add)
     add("--device", default="cpu", help="where the models run, cpu or cuda; default cpu")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report there too")
@@ -118,7 +118,7 @@ def _add_models(made: argparse.ArgumentParser) -> None:
         add(f"--engine-{stage}", choices=engines, default="auto", help=f"who makes the {stage}; default auto")
     add("--prompt", default="", metavar="JSON", help='for SAM: {"points": [[x, y, 1], …], "box": [x0, y0, x1, y1]}')
     add("--garment", default="", metavar="NAME", help="for the parser: upper, coat, dress, skirt, …; default largest")
-    add("--steps", type=_whole(2, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
+    add("--steps", type=_whole(3, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
     add("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="of Zero123's views; default 0")
     _add_family(add)
     add("--mc-resolution", type=_whole(32, 1024), default=256, metavar="N", help="of TripoSR's surface; default 256")

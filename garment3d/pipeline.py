@@ -137,7 +137,7 @@ def run(
         models=_uses(engines, settings, models),
         figures=measured,
         seconds=clock.seconds,
-        warnings=(*_warnings(mask, measured, named, outline.spans), *filter(None, (no_surface,))),
+        warnings=(*_warnings(mask, measured, named, outline.spans), *filter(None, (no_surface, _unseen(views)))),
     )
 
 
@@ -182,6 +182,12 @@ def _texture(shell: trimesh.Trimesh, photo: Photo, mask: Cut, settings: Settings
             raise UnclearGarment(f"The garment's back can't be cut out of its photo: {ways}.") from error
     size, device = settings.texture_px, settings.device
     return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
+
+
+def _unseen(views: Views) -> str:
+    """A warning of the views in which no garment could be told from the background, or nothing."""
+    empty = [f"{a:g}°" for a, m in zip(views.orbit.azimuths_deg, views.masks, strict=True) if not (m >= 0.5).any()]
+    return f"No garment can be told from the background in the views from {', '.join(empty)}." if empty else ""
 
 
 def _uses(engines: Engines, settings: Settings, models: Models) -> tuple[ModelUse, ...]:

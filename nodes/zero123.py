@@ -183,7 +183,7 @@ class Zero123Views(io.ComfyNode):
                     "scheduler",
                     SCHEDULERS,
                     default="ddim",
-                    tooltip="ddim is the original's; dpm++ and unipc come close in 20 steps.",
+                    tooltip="ddim is the original's; dpm++ and unipc are made for some 20 steps.",
                 ),
                 io.Float.Input(
                     "guidance",

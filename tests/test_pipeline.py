@@ -11,6 +11,7 @@ from garment3d.camera import photo_camera, project
 from garment3d.errors import MaskError, UnclearGarment
 from garment3d.export.result import save
 from garment3d.pipeline import Settings, run
+from garment3d.views.rendered import rendered_orbit
 
 TEE = [(100, 40), (135, 52), (165, 52), (200, 40), (275, 110), (235, 150), (212, 128), (214, 280), (86, 280), (88, 128),
        (65, 150), (25, 110)]  # fmt: skip
@@ -162,3 +163,14 @@ def test_saving_changes_nothing_of_the_result(result, tmp_path):
     assert torch.equal(result.views.images, before[2]) and dict(result.seconds) == before[3]
     assert list(report.seconds) == [*STAGES, "save", "report"]
     assert {"garment.glb", "report.json"} <= set(report.files)
+
+
+def test_a_view_that_shows_no_garment_is_said(folder, monkeypatch):
+    def partly_blank(mesh, around, **options):
+        views = rendered_orbit(mesh, around, **options)
+        views.masks[1] = 0
+        return views
+
+    monkeypatch.setattr("garment3d.pipeline.rendered_orbit", partly_blank)
+    found = run(folder / "tee.png", replace(SMALL, mask=folder / "tee.mask.png"))
+    assert found.warnings == ("No garment can be told from the background in the views from 90°.",)

@@ -138,3 +138,19 @@ def test_a_sphere_is_round_at_every_resolution() -> None:
         outward = mesh.vertices / np.linalg.norm(mesh.vertices, axis=1, keepdims=True)
         leaning.append(np.degrees(np.arccos((mesh.vertex_normals * outward).sum(1).clip(-1, 1))).mean())
     assert leaning[0] < 6 and leaning[2] < 4
+
+
+def test_the_chunk_is_how_many_vertices_pass_the_layers_together(monkeypatch):
+    """Less memory where it is asked for, and the same densities to rounding."""
+    seen = []
+    layers = GridDensity._layers
+    monkeypatch.setattr(
+        GridDensity, "_layers", lambda self, start: (seen.append(start[..., 0].numel()), layers(self, start))[1]
+    )
+    scene = fitted_scene("shirt")
+    at = np.random.default_rng(3).integers(0, 64, (3, 5000)).astype(np.int32)
+    usual = GridDensity(scene, 64).at(*at)
+    seen.clear()
+    few = GridDensity(scene, 64, chunk=1000).at(*at)
+    assert max(seen) == 1024 and len(seen) == 5
+    np.testing.assert_allclose(few, usual, rtol=1e-4)

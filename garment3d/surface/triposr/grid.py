@@ -27,7 +27,8 @@ class GridDensity:
     Ready for `surface.isosurface.extract`, whose Field it is.
     """
 
-    def __init__(self, scene: Scene, resolution: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, scene: Scene, resolution: int, device: torch.device | str = "cpu", chunk: int = 0) -> None:
+        """Planes read for that grid; `chunk` vertices pass the layers together, 0 takes what suits the device."""
         self.device = torch.device(device)
         linear = [layer for layer in scene.decoder.layers if isinstance(layer, torch.nn.Linear)]
         (first, self.bias), *hidden, (last, last_bias) = (
@@ -40,7 +41,8 @@ class GridDensity:
         self.table = self.planes.flatten(0, 2)
         self.columns = _taps(resolution, self.planes.shape[2], self.device)
         self.lines = _taps(resolution, self.planes.shape[1], self.device)
-        self.rows = ROWS if self.device.type == "cpu" else MANY_ROWS
+        usual = ROWS if self.device.type == "cpu" else MANY_ROWS
+        self.rows = -(-chunk // GROUP) * GROUP or usual
         self.block_yz: tuple[np.ndarray, np.ndarray, torch.Tensor] | None = None
 
     def at(self, ix: np.ndarray, iy: np.ndarray, iz: np.ndarray) -> np.ndarray:

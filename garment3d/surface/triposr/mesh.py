@@ -56,7 +56,7 @@ def triposr_mesh(
     """
     import trimesh
 
-    found = extract(GridDensity(scene, resolution, device), resolution, threshold, progress=progress)
+    found = extract(GridDensity(scene, resolution, device, chunk), resolution, threshold, progress=progress)
     if not len(found.faces):
         raise SurfaceError(_no_surface(scene, threshold, device))
     own = found.vertices * (2 * RADIUS / (resolution - 1)) - RADIUS
