@@ -75,7 +75,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
     tensors = {key: value for key, value in _unwrapped(held).items() if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise WeightsError(f"{path.name} is a pickle without tensors ({_described(held)}); {AGAIN}.")
+        raise WeightsError(f"{_file(path)} is a pickle without tensors ({_described(held)}); {AGAIN}.")
     return tensors
 
 
@@ -96,7 +96,7 @@ def demand(tensors: Mapping[str, torch.Tensor], kind: str, path: Path) -> None:
         return
     some = ", ".join(sorted(tensors)[:SHOWN])
     what = TITLES[found] if found else f"no model known here ({len(tensors)} tensors: {some}, …)"
-    raise WeightsError(f"{path.name} is {what}, and {TITLES[kind]} was expected; choose its official file.")
+    raise WeightsError(f"{_file(path)} is {what}, and {TITLES[kind]} was expected; choose its official file.")
 
 
 def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
@@ -160,7 +160,7 @@ def _layout(path: Path) -> str:
         return "safetensors"
     if head.startswith(b"\x80"):
         return "legacy"
-    raise WeightsError(f"{path.name} is no model file but {_in_words(head, path.stat().st_size)}; {AGAIN}.")
+    raise WeightsError(f"{_file(path)} is no model file but {_in_words(head, path.stat().st_size)}; {AGAIN}.")
 
 
 def _in_words(head: bytes, size: int) -> str:
@@ -189,7 +189,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     except (SafetensorError, ValueError) as error:
         raise _damaged(path) from error
     if not tensors:
-        raise WeightsError(f"{path.name} is a safetensors file without tensors; {AGAIN}.")
+        raise WeightsError(f"{_file(path)} is a safetensors file without tensors; {AGAIN}.")
     return tensors
 
 
@@ -201,10 +201,10 @@ def _refuse_programs(path: Path) -> None:
     except (zipfile.BadZipFile, OSError) as error:
         raise _damaged(path) from error
     if "constants.pkl" in names:
-        raise WeightsError(f"{path.name} is a TorchScript program and no file of weights; {AGAIN}.")
+        raise WeightsError(f"{_file(path)} is a TorchScript program and no file of weights; {AGAIN}.")
     if "data.pkl" not in names:
         some = ", ".join(sorted(names)[:SHOWN])
-        raise WeightsError(f"{path.name} is a ZIP archive without weights ({some}); unpack it or {AGAIN}.")
+        raise WeightsError(f"{_file(path)} is a ZIP archive without weights ({some}); unpack it or {AGAIN}.")
 
 
 def _read_pickle(path: Path, mmap: bool) -> Any:
@@ -220,14 +220,19 @@ def _read_pickle(path: Path, mmap: bool) -> Any:
         if not refused:
             raise _damaged(path) from error
         raise WeightsError(
-            f"{path.name} asks to run {refused[1]}, which no file of weights needs; nothing in it was run: "
+            f"{_file(path)} asks to run {refused[1]}, which no file of weights needs; nothing in it was run: "
             f"delete it and {AGAIN}."
         ) from error
 
 
+def _file(path: Path) -> str:
+    """With its folder: several models' files are called just model."""
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
 def _damaged(path: Path) -> WeightsError:
     size = path.stat().st_size
-    return WeightsError(f"{path.name} is damaged or ends too early ({size:,} bytes); delete it and {AGAIN}.")
+    return WeightsError(f"{_file(path)} is damaged or ends too early ({size:,} bytes); delete it and {AGAIN}.")
 
 
 def _unwrapped(held: Any) -> dict[str, Any]:
