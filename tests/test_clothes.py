@@ -277,6 +277,12 @@ class TestNetwork:
         write_clothes(tmp_path / "fashion", FASHIONPEDIA)
         assert load_parser(tmp_path / "fashion").labels == FASHIONPEDIA
 
+    def test_reading_draws_no_bar_of_its_own_and_leaves_others_theirs(self, folder, capfd):
+        from transformers.utils import logging
+
+        load_parser(folder)
+        assert capfd.readouterr().err == "" and logging.is_progress_bar_enabled()
+
     def test_without_its_preprocessor_config_the_usual_preparation_is_taken(self, folder, tmp_path):
         for name in ("config.json", "model.safetensors"):
             (tmp_path / name).write_bytes((folder / name).read_bytes())

@@ -6,7 +6,8 @@ Only what is seen is taken: hands, hair and bags in front are other classes, and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -225,14 +226,15 @@ def _model(config: Any, tensors: dict[str, torch.Tensor], weights: Path, folder:
     from transformers import SegformerForSemanticSegmentation
 
     try:
-        loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
-            None,
-            config=config,
-            state_dict=tensors,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they come in the report, and are refused below
-            local_files_only=True,
-        )
+        with _no_bar():
+            loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
+                None,
+                config=config,
+                state_dict=tensors,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they come in the report, and are refused below
+                local_files_only=True,
+            )
     except Exception as error:  # sizes that go with no network raise any type at all
         path = folder / "config.json"
         raise WeightsError(f"{path} can't be used ({_first_line(error)}): get a new copy of the folder.") from error
@@ -248,8 +250,23 @@ def _model(config: Any, tensors: dict[str, torch.Tensor], weights: Path, folder:
     ]
     if faults:
         told = "; ".join(faults)
-        raise WeightsError(f"{weights.name} does not fit its config.json: {told}; get both from one official folder.")
+        name = f"{folder.name}/{weights.name}"
+        raise WeightsError(f"{name} does not fit its config.json: {told}; get both from one official folder.")
     return model.to(torch.float32).eval().requires_grad_(False)
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Without the progress bar that transformers 5 draws over whatever a caller shows."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _processor(folder: Path) -> Any:
