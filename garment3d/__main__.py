@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import check_parser, parser, weights_parser
-from .errors import GarmentError, MaskError, MissingWeights, PhotoError, SaveError, UnclearGarment
+from .errors import GarmentError, MaskError, MissingWeights, OutlineError, PhotoError, SaveError, UnclearGarment
 
 if TYPE_CHECKING:
     from .engines import Models
@@ -148,6 +148,8 @@ def _fail(error: Exception, debug: bool, photo: Path | None = None) -> int:
         photo = None
     if isinstance(error, UnclearGarment) and error.__cause__ is None:  # one that has a cause names its own way out
         text = f"{text.rstrip('.')} ({WAYS_OUT})."
+    if isinstance(error, OutlineError):  # openings are for ComfyUI and the library
+        text = f"{text.rstrip('.')} (--mask FILE)."
     print(f"garment3d: {f'{photo}: ' if photo else ''}{text}", file=sys.stderr)
     return 1
 

@@ -15,7 +15,7 @@ import numpy as np
 from .camera import orbit, orbit_radius
 from .data import Opening, Photo, Views
 from .engines import MODELS, Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
-from .errors import SurfaceError, UnclearGarment
+from .errors import SurfaceError, UnclearGarment, WeightsError
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
@@ -153,7 +153,7 @@ def _surface(
     """TripoSR's mesh, or None and why: without it the garment is whole, so only who asked for it loses the run."""
     try:
         return triposr_surface(photo, soft, models, settings.resolution, settings.threshold, tell).mesh, ""
-    except SurfaceError as error:
+    except (SurfaceError, WeightsError) as error:
         if settings.engine_surface != "auto":
             raise
         return None, f"There is no surface by TripoSR: {error}"

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from garment3d import __main__ as command
 from garment3d import arguments
+from garment3d.errors import OutlineError
 from garment3d.export import result
 from garment3d.export.folder import OURS
 from garment3d.export.mesh import FORMATS
@@ -251,6 +252,18 @@ def test_a_garment_that_cannot_be_told_names_the_options_to_take(call, tee, tmp_
     assert status == 1
     one_sentence(err, "back photo noise.png")
     assert "--engine-mask" not in err  # they are for the front
+
+
+def test_an_outline_of_no_garment_asks_for_a_mask(call, tee, monkeypatch):
+    import garment3d.pipeline
+
+    def unreadable(*_, **__):
+        raise OutlineError("No neck was found.")
+
+    monkeypatch.setattr(garment3d.pipeline, "find_openings", unreadable)
+    status, _, err = call(tee)
+    assert status == 1
+    one_sentence(err, "No neck was found", "--mask FILE")
 
 
 def test_an_impossible_name_is_one_line(call):

@@ -15,7 +15,7 @@ from garment3d import pipeline
 from garment3d.camera import photo_camera
 from garment3d.data import Photo
 from garment3d.engines import Models, cut_out, picks_triposr, picks_zero123, triposr_surface
-from garment3d.errors import MissingWeights, PromptError, SurfaceError, UnclearGarment
+from garment3d.errors import MissingWeights, PromptError, SurfaceError, UnclearGarment, WeightsError
 from garment3d.export.result import save
 from garment3d.metrics import mask_iou
 from garment3d.pipeline import Settings, run
@@ -91,6 +91,18 @@ def test_a_surface_that_is_not_there_costs_the_garment_only_where_it_was_asked_f
     assert found.surface is None and found.engines.surface == "none" and len(found.mesh.faces) > 500
     assert any("no surface by TripoSR" in warning and "threshold" in warning for warning in found.warnings)
     with pytest.raises(SurfaceError, match="threshold"):
+        run(shirt, replace(without, engine_surface="triposr"))
+
+
+def test_a_damaged_triposr_that_nobody_asked_for_is_a_warning(shirt, tmp_path):
+    path = tmp_path / "garment3d" / "TripoSR" / "model.ckpt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"<!DOCTYPE html><html></html>")
+    without = replace(SMALL, models=tmp_path, engine_mask="quick", engine_views="rendered")
+    result = run(shirt, without)
+    assert result.surface is None and result.engines.surface == "none" and not result.models
+    assert any("TripoSR/model.ckpt is no model file but a web page" in warning for warning in result.warnings)
+    with pytest.raises(WeightsError, match="web page"):
         run(shirt, replace(without, engine_surface="triposr"))
 
 
