@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from .data import Orbit, Photo, Views
-from .errors import MissingWeights, PromptError, UnclearGarment
+from .errors import MissingWeights, PromptError, UnclearGarment, WeightsError
 from .images import over_white
 from .mask.quick import is_cut_out, quick_mask
+from .metrics import mask_iou
 
 if TYPE_CHECKING:
     from .mask.prompts import Prompt
@@ -26,6 +27,8 @@ MODELS = ("sam", "clothes", "zero123", "triposr")
 _TITLES = {"sam": "SAM", "clothes": "clothes parser", "zero123": "Zero123", "triposr": "TripoSR"}
 _SMALLEST = {"sam": "sam-vit-b", "clothes": "clothes-b2", "zero123": "zero123-105000", "triposr": "triposr"}
 
+ALIKE = 0.8
+"""IoU of SAM's mask with the rough one below which the person is asked to look at it."""
 Tell = Callable[[int, int], None]
 Family = Literal["auto", "zero123", "stable"]
 Model = TypeVar("Model")
@@ -129,6 +132,8 @@ class Cut(NamedTuple):
     """file, alpha, quick, sam, clothes, or clothes+sam where the parser prompted SAM."""
     confidence: float | None
     """0..1 of the engine's own judgement; None where it has none."""
+    warning: str = ""
+    """A sentence for the person, or nothing."""
 
 
 def check_hints(engine: str, box: tuple[int, int, int, int] | None, prompt: str, garment: str = "") -> None:
@@ -163,16 +168,22 @@ def cut_out(
     if garment and engine == "auto":
         engine = "sam" if models.has("sam") else "clothes"
     wants_sam = engine == "auto" and (prompt.strip() or (models.has("sam") and not is_cut_out(photo.alpha)))
+    unusable = ""
     if engine == "sam" or wants_sam:
-        return _by_sam(photo, models, box, prompt, garment)
+        try:
+            return _by_sam(photo, models, box, prompt, garment)
+        except WeightsError as error:
+            if engine == "sam" or prompt.strip():
+                raise
+            unusable = f"SAM was left out: {error}"  # nobody asked for it, and others can do the mask
     if engine == "clothes":
         return _by_parser(photo, models, garment)
     try:
-        return _quick(photo, box)
+        return _quick(photo, box)._replace(warning=unusable)
     except UnclearGarment:
         if engine == "quick" or box is not None or not models.has("clothes"):
             raise
-        return _by_parser(photo, models)
+        return _by_parser(photo, models)._replace(warning=unusable)
 
 
 def _quick(photo: Photo, box: tuple[int, int, int, int] | None) -> Cut:
@@ -194,17 +205,27 @@ def _by_sam(photo: Photo, models: Models, box: tuple[int, int, int, int] | None,
     from .mask.sam_auto import auto_prompt
     from .mask.sam_embedding import embed
 
-    prompt, engine = _given_prompt(photo, box, text), "sam"
+    prompt, engine, rough = _given_prompt(photo, box, text), "sam", None
     if garment:
-        prompt, engine = auto_prompt(photo.rgb, rough=_by_parser(photo, models, garment).soft), "clothes+sam"
+        rough, engine = _by_parser(photo, models, garment).soft, "clothes+sam"
     elif prompt is None:
-        prompt, engine = _found_prompt(photo, models)
+        rough, engine = _rough(photo, models)
+    if rough is not None:
+        prompt = auto_prompt(photo.rgb, rough=rough)
     embedding = embed(models.sam, photo.rgb, models.device, photo.alpha)
     if prompt is None:
         found = propose(models.sam, photo.rgb, models.device, embedding)
     else:
         found = sam_mask(models.sam, embedding, prompt, models.device)
-    return Cut(found.soft, engine, min(max(found.score, 0.0), 1.0))  # SAM's guess of an IoU has no bounds of its own
+    # SAM's guess of an IoU has no bounds of its own.
+    return Cut(found.soft, engine, min(max(found.score, 0.0), 1.0), _disagreement(found.soft, rough))
+
+
+def _disagreement(soft: np.ndarray, rough: np.ndarray | None) -> str:
+    """A warning where SAM's mask is far from the one that prompted it."""
+    alike = 1.0 if rough is None else mask_iou(soft >= 0.5, rough >= 0.5)
+    told = f"SAM's mask and the one that prompted it agree to {100 * alike:.0f} % only (IoU)"
+    return f"{told}: look at mask.png." if alike < ALIKE else ""
 
 
 def _given_prompt(photo: Photo, box: tuple[int, int, int, int] | None, text: str) -> Prompt | None:
@@ -221,17 +242,15 @@ def _given_prompt(photo: Photo, box: tuple[int, int, int, int] | None, text: str
     return replace(said or Prompt(), box=inside)
 
 
-def _found_prompt(photo: Photo, models: Models) -> tuple[Prompt | None, str]:
-    """A prompt from the quick mask or, where that can't tell, from the parser, and the engine's name; or None."""
-    from .mask.sam_auto import auto_prompt
-
+def _rough(photo: Photo, models: Models) -> tuple[np.ndarray | None, str]:
+    """What shows SAM the garment, by the quick mask or, where that can't tell, the parser, and the engines' name."""
     try:
-        return auto_prompt(photo.rgb, photo.alpha), "sam"
+        return quick_mask(photo.rgb, photo.alpha).soft, "sam"
     except UnclearGarment:
         pass
     if models.has("clothes"):
         try:
-            return auto_prompt(photo.rgb, rough=_by_parser(photo, models).soft), "clothes+sam"
+            return _by_parser(photo, models).soft, "clothes+sam"
         except UnclearGarment:
             pass
     return None, "sam"

@@ -122,6 +122,7 @@ def run(
         surface="none" if surface is None else "triposr",
         views=views_engine,
     )
+    told = (mask.warning, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views))
     return Result(
         name=Path(path).name,
         photo=photo,
@@ -137,7 +138,9 @@ def run(
         models=_uses(engines, settings, models),
         figures=measured,
         seconds=clock.seconds,
-        warnings=(*_warnings(mask, measured, named, outline.spans), *filter(None, (no_surface, _unseen(views)))),
+        warnings=tuple(
+            filter(None, (mask.warning, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views)))
+        ),
     )
 
 

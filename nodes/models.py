@@ -46,7 +46,8 @@ def complaint(model: str, name: str | None) -> bool | str:
     """True for a menu entry that can be loaded or downloaded, else the sentence that says what to do."""
     if name is None or name in _downloads(model) or _path(model, name) is not None:
         return True
-    entry = next(iter(_downloads(model)))
+    same = (line for line, e in _downloads(model).items() if name and Path(name).name in {p.file for p in e.files})
+    entry = next(same, next(iter(_downloads(model))))
     found = "No file is chosen" if name == NONE else f"{name} is not in ComfyUI's model folders"
     return f'{found}: put the official file into models/{_KEYS[model][0]}, or choose "{entry}" in the menu.'
 

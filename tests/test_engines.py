@@ -341,3 +341,19 @@ def test_the_command_line_names_the_engines(shirt, folder, tmp_path, capsys):
 def test_a_models_folder_that_is_none_is_one_sentence(shirt, tmp_path, capsys):
     assert command.main([str(shirt), "-o", str(tmp_path), "--models", str(tmp_path / "none")]) == 1
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_sam_that_strays_from_what_it_was_shown_is_said(models, shirt):
+    """The small SAM's weights are random: its mask has little to do with the shirt."""
+    result = run(shirt, replace(SMALL, engine_surface="none"), models=models)
+    assert result.engines.mask == "sam"
+    assert any("SAM's mask and the one that prompted it agree to" in warning for warning in result.warnings)
+
+
+def test_a_damaged_sam_that_nobody_asked_for_leaves_the_quick_mask(shirt, tmp_path):
+    (tmp_path / "sams").mkdir()
+    (tmp_path / "sams" / "sam_vit_b_01ec64.pth").write_bytes(b"<!DOCTYPE html><html></html>")
+    result = run(shirt, SMALL, models=Models(tmp_path))
+    assert result.engines.mask == "quick" and result.warnings[0].startswith("SAM was left out: ")
+    with pytest.raises(WeightsError):
+        run(shirt, replace(SMALL, engine_mask="sam"), models=Models(tmp_path))

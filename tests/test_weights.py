@@ -263,6 +263,7 @@ def test_the_list_says_licence_limits_and_place(tmp_path):
     clothes = parser(place(official("clothes-b2"), tmp_path))
     other = tmp_path / "checkpoints" / "stable_zero123_pruned.safetensors"
     touch(own, other)
+    os.truncate(own, official("sam-vit-b").files[0].bytes)  # a hole on the disk, as long as the real one
     lines = listing(tmp_path)
     text = "\n".join(lines)
     for entry in OFFICIAL:

@@ -207,7 +207,7 @@ def test_no_network(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(DownloadError, match=r"Test broke off at 0 kB \(ConnectionError"):
+    with pytest.raises(DownloadError, match=r"Test can't be fetched from 127\.0\.0\.1:\d+ \(.*refused\); check"):
         download(one(f"http://127.0.0.1:{port}/model.ckpt"), tmp_path)
 
 
@@ -349,7 +349,7 @@ def test_an_address_that_expires_on_the_way_is_asked_for_again(hub, tmp_path):
         sign(3)
         storage.status["/blob?signature=3"] = 403
         (tmp_path / "model.safetensors").unlink()
-        with pytest.raises(DownloadError, match=r"broke off at 0 kB .*answers 403"):
+        with pytest.raises(DownloadError, match=r"can't be fetched from .*answers 403"):
             download(entry, tmp_path)
 
 
@@ -375,7 +375,7 @@ def test_the_hubs_refusals_are_one_sentence(hub, tmp_path, status, words):
 def test_a_hub_out_of_reach(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
-        DownloadError, match=r"model.ckpt can't be reached \(\w+.*check the connection and try again\.$"
+        DownloadError, match=r"model.ckpt can't be reached \(.*refused.*check the connection and try again\.$"
     ):
         download(official("triposr"), tmp_path)
 

@@ -161,6 +161,11 @@ def _fetch(entry: WeightFile, source: _Source, target: Path, tell: Progress) -> 
             break
         except _Broken as error:
             idle = 0 if _size(partial) > before else idle + 1
+            if idle >= TRIES and not _size(partial):
+                raise DownloadError(
+                    f"{entry.title} can't be fetched from {_host(source.url)} ({error}); check the connection and try "
+                    "again."
+                ) from error
             if idle >= TRIES:
                 of = f" of {size_text(size)}" if size else ""
                 raise DownloadError(
@@ -255,5 +260,8 @@ def _plain(url: str) -> str:
 
 
 def _short(error: Exception) -> str:
+    """The innermost cause's name: requests and urllib3 wrap it in their own, whose text is a page of addresses."""
+    while isinstance(error.__cause__ or error.__context__, Exception):
+        error = error.__cause__ or error.__context__  # pyright: ignore[reportAssignmentType]
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+    return text if 0 < len(text) <= 160 else type(error).__name__

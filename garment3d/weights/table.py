@@ -59,11 +59,10 @@ _NVIDIA = "it descends from NVIDIA's SegFormer, whose licence allows research an
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 
 
-def _sam(size: str, file: str, gigabytes: float) -> WeightFile:
-    parts = (Part(file, _SAM + file),)
-    return WeightFile(
-        f"sam-vit-{size}", f"SAM ViT-{size.upper()}", "sam", "", parts, gigabytes, "Apache-2.0", _FREE, True, "sams"
-    )
+def _sam(size: str, file: str, length: int, sha256: str) -> WeightFile:
+    parts = (Part(file, _SAM + file, length, sha256),)
+    title = f"SAM ViT-{size.upper()}"
+    return WeightFile(f"sam-vit-{size}", title, "sam", "", parts, length / 1e9, "Apache-2.0", _FREE, True, "sams")
 
 
 def _zero123(
@@ -132,9 +131,13 @@ OFFICIAL: tuple[WeightFile, ...] = (
         8.58,
         ("Stability research licence", "Non-commercial research only.", False),
     ),
-    _sam("h", "sam_vit_h_4b8939.pth", 2.56),
-    _sam("l", "sam_vit_l_0b3195.pth", 1.25),
-    _sam("b", "sam_vit_b_01ec64.pth", 0.375),
+    _sam(
+        "h", "sam_vit_h_4b8939.pth", 2_564_550_879, "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"
+    ),
+    _sam(
+        "l", "sam_vit_l_0b3195.pth", 1_249_524_607, "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"
+    ),
+    _sam("b", "sam_vit_b_01ec64.pth", 375_042_383, "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"),
     _clothes(
         "clothes-b2",
         "Segformer B2 clothes",
