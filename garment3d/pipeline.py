@@ -138,9 +138,7 @@ def run(
         models=_uses(engines, settings, models),
         figures=measured,
         seconds=clock.seconds,
-        warnings=tuple(
-            filter(None, (mask.warning, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views)))
-        ),
+        warnings=tuple(filter(None, told)),
     )
 
 
