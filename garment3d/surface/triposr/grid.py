@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from .decoder import DENSITY_BIAS, PLANE_AXES, RADIUS
 from .scene import Scene
 
-ROWS = 8192
-"""Vertices that pass the layers together on a processor: what its nearest caches hold."""
+ROWS = 32_768
+"""Vertices that pass the layers together on a processor: fewer keep its threads waiting for each other."""
 MANY_ROWS = 262_144
 GROUP = 64
 """Rows of one image of the batch where layers run as convolutions: below some 16 images PyTorch passes oneDNN by."""
