@@ -212,6 +212,9 @@ def _read_pickle(path: Path, mmap: bool) -> Any:
 
     try:
         with _odd_globals():
+            if path.suffix.lower() == ".safetensors":  # newer torch goes by the name, and this is none
+                with path.open("rb") as file:
+                    return torch.load(file, map_location="cpu", weights_only=True)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap or None)
     except MemoryError:
         raise
