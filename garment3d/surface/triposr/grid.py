@@ -17,6 +17,8 @@ ROWS = 32_768
 MANY_ROWS = 262_144
 GROUP = 64
 """Rows of one image of the batch where layers run as convolutions: below some 16 images PyTorch passes oneDNN by."""
+KEPT_BYTES = 31 << 20
+"""Just under the largest block that glibc can be taught to keep for reuse (mallopt(3), M_MMAP_THRESHOLD)."""
 LARGEST_RAW = 80.0
 """Beyond this exp would leave float32."""
 
@@ -35,6 +37,10 @@ class GridDensity:
             (_held(layer.weight, self.device), _held(layer.bias, self.device)) for layer in linear
         )
         self.convolved = self.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        if self.device.type == "cpu":
+            # Freed once, so large a block makes glibc keep the layers' buffers. Otherwise each of a thousand is handed
+            # to the system and back page by page, which takes longer than the arithmetic in it.
+            torch.empty(KEPT_BYTES, dtype=torch.uint8)
         self.hidden = [(weight[:, :, None, None] if self.convolved else weight.T, bias) for weight, bias in hidden]
         self.last = last[:1].T.contiguous(), last_bias[:1]
         self.planes = _through_first(_held(scene.planes, self.device), first)
