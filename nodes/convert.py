@@ -186,24 +186,20 @@ def mask(soft: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(soft).astype(np.float32))
 
 
-def mesh(meshes: Sequence[trimesh.Trimesh], colours: Sequence[np.ndarray] | None = None) -> Types.MESH:
-    """A MESH of the garments: normals always, uvs and texture if all have them; padded where sizes differ.
-
-    `colours` are linear [V,3] in 0..1 per garment; without, a mesh's own vertex colours are taken if all have them.
-    """
+def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
+    """A MESH of the garments: normals always; texture with uvs, or vertex colours, if all have them; padded to fit."""
     from ..garment3d.export.parts import parts
 
     solids = [parts(m) for m in meshes]
     padded = len({(len(s.vertices), len(s.faces)) for s in solids}) > 1
     textured = all(s.uv is not None and s.pixels is not None for s in solids)
-    if colours is None and all(s.colours is not None for s in solids):
-        colours = [s.colours[:, :3] for s in solids]
+    coloured = all(s.colours is not None for s in solids)
     return Types.MESH(
         _stack([s.vertices for s in solids], torch.float32),
         _stack([s.faces for s in solids], torch.int64),
         uvs=_stack([s.uv * (1, -1) + (0, 1) for s in solids], torch.float32) if textured else None,
         normals=_stack([s.normals for s in solids], torch.float32),
-        vertex_colors=None if colours is None else _stack(colours, torch.float32),
+        vertex_colors=_stack([s.colours[:, :3] for s in solids], torch.float32) if coloured else None,
         texture=image([s.pixels for s in solids]) if textured else None,
         vertex_counts=torch.tensor([len(s.vertices) for s in solids]) if padded else None,
         face_counts=torch.tensor([len(s.faces) for s in solids]) if padded else None,

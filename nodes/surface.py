@@ -161,7 +161,7 @@ class TripoSRMesh(io.ComfyNode):
             for one in scene
         ]
         convert.show(cls, ", ".join(f"{len(s.mesh.faces)} faces" for s in found))
-        return io.NodeOutput(convert.mesh([s.mesh for s in found], [s.colours for s in found]))
+        return io.NodeOutput(convert.mesh([s.mesh for s in found]))
 
 
 class TripoSRTurntable(io.ComfyNode):
