@@ -8,6 +8,7 @@ GarmentError
 ├── OutlineError        the outline gives no usable garment: openings, shell
 ├── MeshError           a mesh that a stage can't take
 │   └── SurfaceError    a scene gives no surface at that threshold
+├── ViewsError          views that a stage can't take: empty, or of something else
 ├── WeightsError        a model file that can't be used: damaged, another model, unsafe
 │   ├── MissingWeights  no file of that model is on disk
 │   └── DownloadError   a download that did not arrive whole
@@ -45,6 +46,10 @@ class MeshError(GarmentError):
 
 class SurfaceError(MeshError):
     """A scene gives no surface at that threshold."""
+
+
+class ViewsError(GarmentError):
+    """Views that a stage can't take: none, empty ones, or pictures of something else."""
 
 
 class WeightsError(GarmentError):
