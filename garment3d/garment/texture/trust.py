@@ -1,0 +1,92 @@
+"""How much of a view's picture may colour the garment: nothing from the strip in which cloth and background mix.
+
+How wide that strip is depends on the picture's blur, so it is measured in each picture from the colours themselves.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+LEAST_PX = 1.5
+"""A mask's edge is never trusted closer than this."""
+RAMP_PX = 1.5
+"""Over which trust rises from 0 to 1."""
+LEAST_REACH_PX, REACH = 6.0, 0.045
+"""How deep the edge's blur is looked for, in pixels and in the mask's longest side."""
+MOST = 0.025
+"""The strip is never wider than this share of the mask's longest side (or LEAST_PX)."""
+OUTSIDE_PX = 3.0
+"""So far outside the mask the background is surely itself, beyond the blur that was met."""
+SHARE = 0.02
+"""The least share of background that counts."""
+LOCAL = 0.12
+"""Share of background that keeps a place of its own untrusted, though the strip as a whole ends before it."""
+
+
+class Strip(NamedTuple):
+    """What is known of the edge of one mask."""
+
+    distance_px: np.ndarray
+    """[H,W] float32, positive inside the mask."""
+    width_px: float
+    """How far inside the edge cloth begins to be itself."""
+
+
+def strip_of(rgb: np.ndarray, soft: np.ndarray) -> Strip:
+    """The Strip of a [H,W,3] picture in 0..255 and its [H,W] mask; an empty mask has distances below 0 only."""
+    solid = soft >= 0.5
+    distance = signed_distance(solid)
+    if not solid.any():
+        return Strip(distance, LEAST_PX)
+    rows, cols = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    length = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
+    reach = max(LEAST_REACH_PX, REACH * length)
+    width = _mixed_width(rgb, distance, reach)
+    return Strip(distance, float(np.clip(width, LEAST_PX, max(LEAST_PX, MOST * length))))
+
+
+def signed_distance(solid: np.ndarray) -> np.ndarray:
+    """[H,W] float32 pixels to the edge of a binary mask, positive inside; all or nothing gives the picture's size."""
+    if solid.all() or not solid.any():
+        return np.full(solid.shape, float(max(solid.shape)) * (1 if solid.all() else -1), np.float32)
+    inside, outside = np.asarray(distance_transform_edt(solid)), np.asarray(distance_transform_edt(~solid))
+    # Half a pixel lies between the two transforms.
+    return np.where(solid, inside - 0.5, 0.5 - outside).astype(np.float32)
+
+
+def trust_of(strip: Strip) -> np.ndarray:
+    """[H,W] float32: 0 outside and in the strip, then rising to 1."""
+    return np.clip((strip.distance_px - strip.width_px) / RAMP_PX, 0, 1).astype(np.float32)
+
+
+def _mixed_width(rgb: np.ndarray, distance: np.ndarray, reach: float) -> float:
+    """How far inside the edge the background's share, averaged along the edge, has fallen to nothing."""
+    near = (distance > 0) & (distance < reach)
+    cloth, background = _nearest(rgb, distance >= reach, near), _nearest(rgb, distance < -OUTSIDE_PX, near)
+    if cloth is None or background is None:
+        return 0.0
+    apart = background - cloth
+    bins = np.arange(0, reach, 0.5)
+    place = np.digitize(distance[near], bins) - 1
+    mixed = np.bincount(place, ((rgb[near] - cloth) * apart).sum(1), len(bins))
+    share = mixed / np.maximum(np.bincount(place, np.square(apart).sum(1), len(bins)), 1.0)
+    return _fallen(gaussian_filter(share, 0.7), bins + 0.25)
+
+
+def _fallen(share: np.ndarray, depth: np.ndarray) -> float:
+    """The depth at which a profile has joined the slow drift that cloth has by itself, its shade towards the edge."""
+    far = depth > 0.5 * depth[-1]
+    drift = np.polyval(np.polyfit(depth[far], share[far], 1), depth)
+    above = np.flatnonzero(share - drift > SHARE)
+    return float(depth[above[-1]] + 0.5) if len(above) else 0.0
+
+
+def _nearest(rgb: np.ndarray, source: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+    """[N,3] float32 colour of the nearest source pixel to each of the wanted ones; None without any source."""
+    if not source.any():
+        return None
+    index = np.asarray(distance_transform_edt(~source, return_distances=False, return_indices=True))[:, wanted]
+    return rgb[index[0], index[1]].astype(np.float32)
