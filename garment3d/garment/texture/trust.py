@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt
 
 LEAST_PX = 1.5
 """A mask's edge is never trusted closer than this."""
@@ -20,10 +20,10 @@ MOST = 0.025
 """The strip is never wider than this share of the mask's longest side (or LEAST_PX)."""
 OUTSIDE_PX = 3.0
 """So far outside the mask the background is surely itself, beyond the blur that was met."""
-SHARE = 0.02
-"""The least share of background that counts."""
-LOCAL = 0.12
-"""Share of background that keeps a place of its own untrusted, though the strip as a whole ends before it."""
+HIGH, LOW = 0.16, 0.05
+"""Shares of background at which the blur's width is read: one sigma and 1.65 sigma into a blurred step."""
+TAIL = 0.9
+"""How much further than between the two readings the background reaches, down to a hundredth."""
 
 
 class Strip(NamedTuple):
@@ -69,19 +69,31 @@ def _mixed_width(rgb: np.ndarray, distance: np.ndarray, reach: float) -> float:
     if cloth is None or background is None:
         return 0.0
     apart = background - cloth
-    bins = np.arange(0, reach, 0.5)
-    place = np.digitize(distance[near], bins) - 1
-    mixed = np.bincount(place, ((rgb[near] - cloth) * apart).sum(1), len(bins))
-    share = mixed / np.maximum(np.bincount(place, np.square(apart).sum(1), len(bins)), 1.0)
-    return _fallen(gaussian_filter(share, 0.7), bins + 0.25)
+    place = np.floor(2 * distance[near]).astype(int)
+    count, depth, mixed, whole = (
+        np.bincount(place, values)
+        for values in (np.ones(len(place)), distance[near], ((rgb[near] - cloth) * apart).sum(1), (apart**2).sum(1))
+    )
+    some = count > 0
+    return _fallen(mixed[some] / np.maximum(whole[some], 1.0), depth[some] / count[some])
 
 
 def _fallen(share: np.ndarray, depth: np.ndarray) -> float:
     """The depth at which a profile has joined the slow drift that cloth has by itself, its shade towards the edge."""
     far = depth > 0.5 * depth[-1]
-    drift = np.polyval(np.polyfit(depth[far], share[far], 1), depth)
-    above = np.flatnonzero(share - drift > SHARE)
-    return float(depth[above[-1]] + 0.5) if len(above) else 0.0
+    excess = share - np.polyval(np.polyfit(depth[far], share[far], 1), depth)
+    high, low = (_crossing(excess, depth, level) for level in (HIGH, LOW))
+    # A blurred step falls from HIGH to LOW in 0.65 of its sigma, and from LOW to nothing in one more half.
+    return low + TAIL * (low - high)
+
+
+def _crossing(excess: np.ndarray, depth: np.ndarray, level: float) -> float:
+    """Where a profile falls below a level for the first time, 0 where it starts below."""
+    below = np.flatnonzero(excess < level)
+    if not len(below) or below[0] == 0:
+        return 0.0 if len(below) else float(depth[-1])
+    i = below[0]
+    return float(np.interp(level, excess[[i, i - 1]], depth[[i, i - 1]]))
 
 
 def _nearest(rgb: np.ndarray, source: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
