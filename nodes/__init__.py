@@ -6,10 +6,12 @@ from . import models
 from .clothes import ClothesMask, LoadClothes
 from .conditioning import Zero123Conditioning
 from .export import SaveGarment
-from .garment import Shell, Texture
+from .garment import FitShell, OpenHems, Shell
 from .mask import CutOut, ExamplePhoto, QuickMask
+from .meshes import CompareMeshes, LoadMesh
 from .sam import LoadSam, SamMask
 from .surface import LoadTripoSR, TripoSRMesh, TripoSRScene, TripoSRTurntable
+from .texture import BakeTexture, Texture
 from .views import ImageViews, RenderedViews
 from .zero123 import LoadZero123, Zero123Views
 
@@ -22,16 +24,21 @@ NODES: list[type[io.ComfyNode]] = [
     ClothesMask,
     CutOut,
     Shell,
-    Texture,
     LoadTripoSR,
     TripoSRScene,
     TripoSRMesh,
     TripoSRTurntable,
+    LoadMesh,
+    FitShell,
+    OpenHems,
+    Texture,
     RenderedViews,
     LoadZero123,
     Zero123Views,
     Zero123Conditioning,
     ImageViews,
+    BakeTexture,
+    CompareMeshes,
     SaveGarment,
 ]
 

@@ -10,7 +10,7 @@ import json
 import math
 import string
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -52,14 +52,18 @@ def steps(items: Sequence[T]) -> Iterator[T]:
 
 
 class progress:
-    """A callback (done, total) for the library's long loops: moves the node's bar, and raises if Cancel was pressed."""
+    """A callback (done, total) for the library's long loops: moves the node's bar, and raises if Cancel was pressed.
 
-    def __init__(self) -> None:
-        self.bar = ProgressBar(1)
+    Of several garments in a batch each moves its own part of the bar.
+    """
+
+    def __init__(self, part: int = 0, parts: int = 1) -> None:
+        self.bar = ProgressBar(parts)
+        self.part, self.parts = part, parts
 
     def __call__(self, done: int, total: int) -> None:
         model_management.throw_exception_if_processing_interrupted()
-        self.bar.update_absolute(done, total)
+        self.bar.update_absolute(self.part * total + done, self.parts * total)
 
     def show(self, pictures: torch.Tensor) -> None:
         """Small [V,h,w,3] pictures side by side on the node, as they look now."""
@@ -71,6 +75,13 @@ class progress:
         sheet = Image.fromarray(_bytes(rows.permute(0, 2, 1, 3, 4).flatten(2, 3).flatten(0, 1)))
         enlarged = sheet.resize((512, round(512 * sheet.height / sheet.width)), Image.Resampling.BICUBIC)
         self.bar.update_absolute(self.bar.current, self.bar.total, ("JPEG", enlarged, None))
+
+
+def bars(items: Sequence[T]) -> Iterator[tuple[T, progress]]:
+    """The items one by one, each with the callback for its part of the node's progress bar."""
+    for part, item in enumerate(items):
+        model_management.throw_exception_if_processing_interrupted()
+        yield item, progress(part, len(items))
 
 
 def show(node: type[io.ComfyNode], line: str) -> None:
@@ -111,16 +122,22 @@ def photos(image: torch.Tensor) -> list[Photo]:
     return [Photo(np.ascontiguousarray(p[..., :3]), a) for p, a in zip(pixels, alphas, strict=True)]
 
 
+def bare_softs(mask: torch.Tensor) -> list[np.ndarray]:
+    """Soft masks [H,W] float32, copies of a MASK [B,H,W]."""
+    masks = mask.detach().cpu().float().reshape(-1, *mask.shape[-2:]).clamp(0, 1).numpy()
+    return [checked_mask(m.copy()) for m in masks]
+
+
 def softs(mask: torch.Tensor, beside: Sequence[Photo]) -> list[np.ndarray]:
     """Soft masks [H,W] float32 copies of a MASK [B,H,W], one per photo; a single mask serves them all."""
-    masks = mask.detach().cpu().float().reshape(-1, *mask.shape[-2:]).clamp(0, 1).numpy()
+    height, width = mask.shape[-2:]
     for photo in beside:
-        if masks.shape[1:] != photo.rgb.shape[:2]:
+        if (height, width) != photo.rgb.shape[:2]:
             raise MaskError(
-                f"The mask is {masks.shape[2]} × {masks.shape[1]} px and the image {photo.rgb.shape[1]} × "
+                f"The mask is {width} × {height} px and the image {photo.rgb.shape[1]} × "
                 f"{photo.rgb.shape[0]} px: connect the mask that was made from this image, or resize it to fit."
             )
-    return matched([checked_mask(m.copy()) for m in masks], len(beside), "masks")
+    return matched(bare_softs(mask), len(beside), "masks")
 
 
 def matched(items: Sequence[T], count: int, what: str) -> list[T]:
@@ -187,17 +204,18 @@ def mask(soft: Sequence[np.ndarray]) -> torch.Tensor:
 
 
 def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
-    """A MESH of the garments: normals always; texture with uvs, or vertex colours, if all have them; padded to fit."""
+    """A MESH of the garments: normals always; uvs, texture, vertex colours if all have them; padded to fit."""
     from ..garment3d.export.parts import parts
 
     solids = [parts(m) for m in meshes]
     padded = len({(len(s.vertices), len(s.faces)) for s in solids}) > 1
-    textured = all(s.uv is not None and s.pixels is not None for s in solids)
+    laid_out = all(s.uv is not None for s in solids)
+    textured = laid_out and all(s.pixels is not None for s in solids)
     coloured = all(s.colours is not None for s in solids)
     return Types.MESH(
         _stack([s.vertices for s in solids], torch.float32),
         _stack([s.faces for s in solids], torch.int64),
-        uvs=_stack([s.uv * (1, -1) + (0, 1) for s in solids], torch.float32) if textured else None,
+        uvs=_stack([s.uv * (1, -1) + (0, 1) for s in solids], torch.float32) if laid_out else None,
         normals=_stack([s.normals for s in solids], torch.float32),
         vertex_colors=_stack([s.colours[:, :3] for s in solids], torch.float32) if coloured else None,
         texture=image([s.pixels for s in solids]) if textured else None,
@@ -205,6 +223,16 @@ def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
         face_counts=torch.tensor([len(s.faces) for s in solids]) if padded else None,
         material={"metallic_factor": 0.0, "roughness_factor": 0.9, "double_sided": True},
     )
+
+
+def like(made: Types.MESH, source: Types.MESH) -> Types.MESH:
+    """The new MESH with what else the source's material has and fits to unchanged uvs; counts of meshes are equal."""
+    if made.uvs is not None and source.uvs is not None:
+        for name in ("metallic_roughness", "occlusion_in_mr", "emissive"):
+            setattr(made, name, getattr(source, name, None))
+    made.material = {**(made.material or {}), **(source.material or {})}
+    made.unlit = source.unlit
+    return made
 
 
 def trimeshes(mesh: Types.MESH) -> list[trimesh.Trimesh]:
@@ -248,6 +276,12 @@ def azimuth_list(text: str) -> list[float] | None:
     return found or None
 
 
+def azimuth_choice(text: str) -> tuple[float, ...] | None:
+    """The azimuths to use, each in 0..360; None for an empty text."""
+    listed = azimuth_list(text)
+    return None if listed is None else tuple(a % 360 for a in listed)
+
+
 def zero123_orbit(step_deg: float, text: str, elevation_deg: float, radius_offset: float) -> Orbit:
     """Zero123's cameras at the azimuths in the text, or else every `step_deg`."""
     radius = ZERO123_RADIUS + radius_offset
@@ -259,41 +293,6 @@ def on_cpu(views: Views) -> Views:
     return Views(views.images.cpu(), views.masks.cpu(), views.orbit)
 
 
-class TextureJob(NamedTuple):
-    """The arguments of `texture_garment` for one garment."""
-
-    mesh: trimesh.Trimesh
-    rgb: np.ndarray
-    soft: np.ndarray
-    back_rgb: np.ndarray | None
-    back_soft: np.ndarray | None
-
-
-def texture_jobs(
-    mesh: Types.MESH,
-    image: torch.Tensor,
-    mask: torch.Tensor,
-    back_image: torch.Tensor | None,
-    back_mask: torch.Tensor | None,
-) -> list[TextureJob]:
-    """One job per garment of a MESH; photos and masks come one for all or one for each."""
-    if (back_image is None) != (back_mask is None):
-        missing, there = ("back_mask", "back_image") if back_mask is None else ("back_image", "back_mask")
-        raise GarmentError(f"{there} is connected without {missing}: connect both, or neither.")
-    shells = trimeshes(mesh)
-    fronts = _photos_with_masks(image, mask, len(shells))
-    backs: list[Any] = [(None, None)] * len(shells)
-    if back_image is not None and back_mask is not None:
-        backs = _photos_with_masks(back_image, back_mask, len(shells))
-    return [TextureJob(m, *front, *back) for m, front, back in zip(shells, fronts, backs, strict=True)]
-
-
-def _photos_with_masks(image: torch.Tensor, mask: torch.Tensor, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    shown = photos(image)
-    pairs = [(p.rgb, soft) for p, soft in zip(shown, softs(mask, shown), strict=True)]
-    return matched(pairs, count, "photos")
-
-
 def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
     import trimesh
 
@@ -301,11 +300,13 @@ def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:
     nf = len(mesh.faces[index]) if mesh.face_counts is None else int(mesh.face_counts[index])
     if not nv or not nf:
         raise MeshError(f"Mesh {index} of the batch is empty ({nv} vertices, {nf} faces): check the node that made it.")
-    vertices, faces = _array(mesh.vertices[index][:nv]), _array(mesh.faces[index][:nf])
+    vertices, faces = _array(mesh.vertices[index][:nv]), mesh.faces[index][:nf].detach().cpu().numpy()
+    if faces.min() < 0 or faces.max() >= nv:
+        raise MeshError(f"Mesh {index} of the batch has {nv} vertices, but a face names vertex {faces.max()}.")
     result = trimesh.Trimesh(vertices.astype(np.float64), faces.astype(np.int64), process=False)
     result.visual = _visual(mesh, index, nv, result)
     if mesh.vertex_colors is not None:
-        result.vertex_attributes["linear_rgb"] = _array(mesh.vertex_colors[index][:nv, :3]).astype(np.float32)
+        result.vertex_attributes["linear_rgb"] = _array(mesh.vertex_colors[index][:nv, :3])
     return result
 
 
@@ -326,7 +327,7 @@ def _visual(mesh: Types.MESH, index: int, count: int, solid: trimesh.Trimesh) ->
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
+    return tensor.detach().cpu().float().numpy()
 
 
 def _bytes(tensor: torch.Tensor) -> np.ndarray:

@@ -1,12 +1,30 @@
-"""The garment itself: an open shell grown from the mask, then its cloth from the photo."""
+"""The garment's shape: an open shell grown from the mask, fitted to any mesh, or that mesh itself cut open."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import convert, text
+from . import convert, jobs, text
 from .mask import CATEGORY
 from .sockets import CLASSES
+
+FRONTS = ["auto", "+Z", "-Z", "+X", "-X", "+Y", "-Y"]
+FRONT = (
+    "Where the mesh's front looks in its own axes. Auto: found from the photo's outline, and from the photo's colours "
+    "where the mesh has some."
+)
+
+
+def openings_input(tooltip: str) -> io.String.Input:
+    return io.String.Input(
+        "openings",
+        default="",
+        multiline=True,
+        optional=True,
+        advanced=True,
+        placeholder='[{"name": "neck", "a": [225, 165], "b": [351, 166]}, …]',
+        tooltip=tooltip,
+    )
 
 
 class Shell(io.ComfyNode):
@@ -30,15 +48,9 @@ class Shell(io.ComfyNode):
                     step=500,
                     tooltip="About how many triangles it gets. 5 000 for a game character, 20 000 for a close-up.",
                 ),
-                io.String.Input(
-                    "openings",
-                    default="",
-                    multiline=True,
-                    optional=True,
-                    advanced=True,
-                    placeholder='[{"name": "neck", "a": [225, 165], "b": [351, 166]}, …]',
-                    tooltip="Empty: found from the outline. Otherwise JSON: a list of name and the end points a and "
-                    "b on the outline, in pixels of the photo; the openings output has this form, to edit and paste.",
+                openings_input(
+                    "Empty: found from the outline. Otherwise JSON: a list of name and the end points a and "
+                    "b on the outline, in pixels of the photo; the openings output has this form, to edit and paste."
                 ),
             ],
             outputs=[
@@ -73,52 +85,123 @@ class Shell(io.ComfyNode):
         return io.NodeOutput(convert.mesh(shells), text.outline_text(outlines[0]), outlines[0].garment_class)
 
 
-class Texture(io.ComfyNode):
+class FitShell(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="Garment3D_Texture",
-            display_name="Texture Garment",
+            node_id="Garment3D_FitShell",
+            display_name="Fit Garment Shell",
             category=CATEGORY,
-            description="Lays the garment out as front and back panel and paints them from the photo. The back gets "
-            "the same cloth without prints and labels, or a photo of the real back.",
-            search_aliases=[
-                "project texture",
-                "uv unwrap garment",
-                "bake photo",
-                "cloth texture",
-                "texture from image",
-            ],
+            description="Gives the open shell the depth of any other mesh of the same garment: TripoSR's, Hunyuan3D's, "
+            "TRELLIS's, a sculpt. That mesh may be closed, lumpy, of any scale and turned; the openings stay open.",
+            search_aliases=["shrinkwrap", "fit mesh", "wrap", "retopology", "open mesh", "non-rigid fit", "deform"],
             inputs=[
-                io.Mesh.Input("mesh", tooltip="A garment shell, also after Decimate Mesh, which drops its uvs."),
-                io.Image.Input("image", tooltip="The photo from which the shell was made."),
+                io.Mesh.Input("shell", tooltip="The open garment from Garment Shell."),
+                io.Mesh.Input("target", tooltip="The mesh whose depth it takes, from any node; its front is found."),
                 io.Mask.Input("mask", tooltip="The mask from which the shell was made."),
-                io.Image.Input("back_image", optional=True, tooltip="Optional photo of the real back."),
-                io.Mask.Input(
-                    "back_mask", optional=True, tooltip="White on the garment in the photo of the back; needed with it."
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="Optional, the photo: its colours tell front from back and left from right where the "
+                    "outline can't.",
                 ),
-                io.Int.Input(
-                    "size",
-                    default=2048,
-                    min=256,
-                    max=8192,
-                    step=256,
-                    tooltip="Width and height of the texture in pixels.",
+                io.Combo.Input("front", FRONTS, default="auto", tooltip=FRONT),
+                io.Float.Input(
+                    "smoothness",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="0 follows the target closely, its lumps too; 1 takes its broad shape alone.",
+                ),
+                io.Float.Input(
+                    "symmetry",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far left and right are drawn to their mean depth. 0 leaves them as they are.",
+                ),
+                io.Boolean.Input(
+                    "keep_silhouette",
+                    default=True,
+                    tooltip="Seen from the front the garment stays the photo's outline; the target gives depth alone.",
+                ),
+                io.Float.Input(
+                    "thickness",
+                    default=0.0,
+                    min=0.0,
+                    max=50.0,
+                    step=0.5,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Of the cloth, in thousandths of the garment's longest side. 0: one layer. More adds an "
+                    "inner layer and rims: 3 on a T-shirt are 2 mm.",
                 ),
             ],
             outputs=[
-                io.Mesh.Output("mesh", tooltip="The garment with uvs, normals and texture."),
-                io.Image.Output("texture", tooltip="The texture alone: front panel and back panel."),
-                io.String.Output("figures", tooltip="What was measured, one line each: texels, resolution, coverage."),
+                io.Mesh.Output("mesh", tooltip="The shell with the target's depth, still open, with its own uvs."),
+                io.String.Output(
+                    "figures",
+                    tooltip="How the target was turned and scaled, how far apart they were and are, and warnings.",
+                ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
     @convert.plain_errors
-    def execute(cls, mesh, image, mask, size: int, back_image=None, back_mask=None) -> io.NodeOutput:
-        from ..garment3d.garment.texture import texture_garment
+    def execute(
+        cls, shell, target, mask, front, smoothness, symmetry, keep_silhouette, image=None, thickness=0.0
+    ) -> io.NodeOutput:
+        from ..garment3d.garment.fit import FitOptions, fit_shell
 
-        jobs = convert.texture_jobs(mesh, image, mask, back_image, back_mask)
-        done = [texture_garment(*job, size=size) for job in convert.steps(jobs)]
-        result = convert.mesh([d.mesh for d in done])
-        return io.NodeOutput(result, result.texture, "\n\n".join(text.figures_text(d.figures) for d in done))
+        options = FitOptions(front, smoothness, symmetry, keep_silhouette, thickness / 1000)
+        todo = jobs.fit_jobs(shell, target, mask, image)
+        done = [fit_shell(*job, options, bar) for job, bar in convert.bars(todo)]
+        convert.show(cls, text.on_node([text.fit_line(f) for f in done], [f.warnings for f in done]))
+        return io.NodeOutput(convert.mesh([f.mesh for f in done]), "\n\n".join(text.fit_text(f) for f in done))
+
+
+class OpenHems(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Garment3D_OpenHems",
+            display_name="Open Hems",
+            category=CATEGORY,
+            description="Cuts a closed mesh of a garment open at neck, cuffs, hem, waist and leg ends and drops its "
+            "inside layer. All other triangles, uvs, texture and colours stay its own.",
+            search_aliases=["cut holes", "remove caps", "open mesh", "hollow garment", "delete inside", "trim mesh"],
+            inputs=[
+                io.Mesh.Input("mesh", tooltip="A closed mesh of the garment in the photo, from any node."),
+                io.Image.Input("image", tooltip="The photo; the neckline and the mesh's front are read from it."),
+                io.Mask.Input("mask", tooltip="White on the garment, as large as the photo."),
+                io.Combo.Input("front", FRONTS, default="auto", tooltip=FRONT),
+                openings_input(
+                    "Empty: found from the outline. Otherwise JSON as Garment Shell's openings output has it: name "
+                    "and the end points a and b on the outline, in pixels of the photo."
+                ),
+            ],
+            outputs=[
+                io.Mesh.Output("mesh", tooltip="The mesh, open, centred, longest side 1, front to +Z."),
+                io.String.Output(
+                    "openings",
+                    tooltip="JSON: name and anchor of each opening that was cut, how the mesh lay, warnings.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @convert.plain_errors
+    def execute(cls, mesh, image, mask, front: str, openings: str = "") -> io.NodeOutput:
+        from ..garment3d.garment.hems import open_hems
+
+        spans = text.spans_from_text(openings)
+        todo = jobs.hem_jobs(mesh, image, mask)
+        done = [open_hems(*job, spans, front) for job in convert.steps(todo)]
+        lines = [", ".join(o.name for o in d.openings) or "no opening found" for d in done]
+        convert.show(cls, text.on_node(lines, [d.warnings for d in done]))
+        result = convert.like(convert.mesh([d.mesh for d in done]), mesh)
+        return io.NodeOutput(result, "\n\n".join(text.opened_text(d) for d in done))

@@ -1,0 +1,126 @@
+"""What a node's inputs mean for each garment of a batch: one of everything for all, or one for each."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from comfy_api.latest import Types
+
+from ..garment3d.data import Views
+from ..garment3d.errors import GarmentError
+from . import convert
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+class TextureJob(NamedTuple):
+    """One garment to paint; the first arguments of `texture_garment`."""
+
+    mesh: trimesh.Trimesh
+    rgb: np.ndarray
+    soft: np.ndarray
+    back_rgb: np.ndarray | None
+    back_soft: np.ndarray | None
+
+
+class BakeJob(NamedTuple):
+    """One garment to paint; the first arguments of `bake_texture`."""
+
+    mesh: trimesh.Trimesh
+    rgb: np.ndarray
+    soft: np.ndarray
+    views: Views | None
+    back_rgb: np.ndarray | None
+    back_soft: np.ndarray | None
+
+
+class FitJob(NamedTuple):
+    """One shell to fit; the first arguments of `fit_shell`."""
+
+    shell: trimesh.Trimesh
+    target: trimesh.Trimesh
+    soft: np.ndarray
+    rgb: np.ndarray | None
+
+
+class HemJob(NamedTuple):
+    """One mesh to open; the first arguments of `open_hems`."""
+
+    mesh: trimesh.Trimesh
+    soft: np.ndarray
+    rgb: np.ndarray
+
+
+def texture_jobs(
+    mesh: Types.MESH,
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    back_image: torch.Tensor | None,
+    back_mask: torch.Tensor | None,
+) -> list[TextureJob]:
+    """One job per garment of a MESH; its own uvs count, its colours don't."""
+    if (back_image is None) != (back_mask is None):
+        missing, there = ("back_mask", "back_image") if back_mask is None else ("back_image", "back_mask")
+        raise GarmentError(f"{there} is connected without {missing}: connect both, or neither.")
+    shells = convert.trimeshes(_bare(mesh))
+    fronts = _photos(image, mask, len(shells))
+    backs = [(None, None)] * len(shells) if back_mask is None else _photos(back_image, back_mask, len(shells))
+    return [TextureJob(m, *front, *back) for m, front, back in zip(shells, fronts, backs, strict=True)]
+
+
+def bake_jobs(
+    mesh: Types.MESH,
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    views: Views | None,
+    back_image: torch.Tensor | None,
+    back_mask: torch.Tensor | None,
+) -> list[BakeJob]:
+    """One job per garment of a MESH, all with the same views."""
+    todo = texture_jobs(mesh, image, mask, back_image, back_mask)
+    return [BakeJob(j.mesh, j.rgb, j.soft, views, j.back_rgb, j.back_soft) for j in todo]
+
+
+def fit_jobs(shell: Types.MESH, target: Types.MESH, mask: torch.Tensor, image: torch.Tensor | None) -> list[FitJob]:
+    """One job per shell; or per target, where one shell is fitted to several."""
+    count = max(len(shell.vertices), len(target.vertices))
+    shells = convert.matched(convert.trimeshes(shell), count, "shells")
+    targets = convert.matched(convert.trimeshes(target), count, "targets")
+    photos = _photos(image, mask, count)
+    return [FitJob(s, t, soft, rgb) for s, t, (rgb, soft) in zip(shells, targets, photos, strict=True)]
+
+
+def hem_jobs(mesh: Types.MESH, image: torch.Tensor, mask: torch.Tensor) -> list[HemJob]:
+    """One job per mesh."""
+    meshes = convert.trimeshes(mesh)
+    photos = _photos(image, mask, len(meshes))
+    return [HemJob(m, soft, rgb) for m, (rgb, soft) in zip(meshes, photos, strict=True)]
+
+
+def pairs(a: Types.MESH, b: Types.MESH) -> list[tuple[trimesh.Trimesh, trimesh.Trimesh]]:
+    """The meshes of two batches, one by one; a single one goes with each of the other's."""
+    count = max(len(a.vertices), len(b.vertices))
+    first, second = (convert.matched(convert.trimeshes(m), count, "meshes") for m in (a, b))
+    return list(zip(first, second, strict=True))
+
+
+def _bare(mesh: Types.MESH) -> Types.MESH:
+    """The same without vertex colours where it has uvs: a trimesh holds only one of the two."""
+    if mesh.uvs is None or mesh.vertex_colors is None:
+        return mesh
+    bare = copy.copy(mesh)
+    bare.vertex_colors = None
+    return bare
+
+
+def _photos(image: torch.Tensor | None, mask: torch.Tensor, count: int) -> list[tuple[np.ndarray | None, np.ndarray]]:
+    """Photo and soft mask of each garment; None for the photo where only masks are connected."""
+    if image is None:
+        return [(None, soft) for soft in convert.matched(convert.bare_softs(mask), count, "masks")]
+    shown = convert.photos(image)
+    together = [(p.rgb, soft) for p, soft in zip(shown, convert.softs(mask, shown), strict=True)]
+    return convert.matched(together, count, "photos")
