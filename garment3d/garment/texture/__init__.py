@@ -7,18 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import trimesh
-from PIL import Image
-from trimesh.visual import TextureVisuals
-from trimesh.visual.material import PBRMaterial
 
 from ...camera import photo_camera
 from ...camera import project as to_pixels  # this package has a module of that name
 from ...errors import MaskError, MeshError
-from ..flatten import signed_areas
-from .atlas import PADDING, texels, widened
+from .atlas import PADDING, dressed, texels, widened
 from .paint import Scene, Surface, paint, scene_of, with_back_photo
 from .plate import plate_of
-from .unwrap import MOST_OVERLAP, density, overlap, unwrap
+from .unwrap import density, unwrap, usable_uv, uv_per_unit
 
 __all__ = ["Figures", "Textured", "texture_garment", "unwrap"]
 
@@ -66,10 +62,10 @@ def texture_garment(
         back_rgb: [H',W',3] uint8 photo of the back with its mask `back_soft`; by default the front's cloth.
     """
     _check(mesh, rgb, soft, size)
-    mesh = mesh if _usable_uv(mesh) else unwrap(mesh)
+    mesh = mesh if usable_uv(mesh) else unwrap(mesh)
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     uv = np.asarray(mesh.visual.uv, float)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
-    texels_per_unit = size * _uv_per_unit(vertices, faces, uv)
+    texels_per_unit = size * uv_per_unit(vertices, faces, uv)
     surface = Surface(vertices, faces, uv, texels_per_unit / size)
     scene = scene_of(surface, plate_of(rgb, soft, texels_per_unit), texels_per_unit)
     if back_rgb is not None:
@@ -78,7 +74,7 @@ def texture_garment(
     ratio = np.percentile(density(vertices, faces, uv), [0.1, 99.9])
     focal_px = photo_camera(soft).focal_px
     figures = Figures(*shares, focal_px / texels_per_unit, float(ratio[1] / max(ratio[0], 1e-9)), (size, size))
-    return Textured(_dressed(vertices, faces, uv, atlas), figures)
+    return Textured(dressed(vertices, faces, uv, atlas), figures)
 
 
 def _check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, size: int) -> None:
@@ -103,24 +99,6 @@ def _check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, size: int) 
         )
 
 
-def _usable_uv(mesh: trimesh.Trimesh) -> bool:
-    """True where uvs lie in the atlas, have an area and don't lie on each other."""
-    uv = getattr(mesh.visual, "uv", None)
-    if uv is None or len(uv) != len(mesh.vertices) or not np.isfinite(uv).all():
-        return False
-    if uv.min() < -1e-6 or uv.max() > 1 + 1e-6:
-        return False
-    flat = np.abs(signed_areas(uv, mesh.faces))
-    return flat.sum() > 0.01 and float((flat <= 0).mean()) < 0.01 and overlap(uv, mesh.faces) < MOST_OVERLAP
-
-
-def _uv_per_unit(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> float:
-    """Length in uv of a canonical length of 1, on average."""
-    a, b = vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
-    area = 0.5 * np.linalg.norm(np.cross(a, b), axis=1).sum()
-    return float(np.sqrt(np.abs(signed_areas(uv, faces)).sum() / max(area, 1e-300)))
-
-
 def _painted(
     surface: Surface, scene: Scene, size: int, device: str | torch.device
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
@@ -136,15 +114,3 @@ def _painted(
     atlas = widened(atlas.reshape(size, size, 3), covered.reshape(size, size), round(PADDING * size))
     share = counts / max(counts.sum(), 1)
     return atlas, (float(share[0]), float(share[1]), float(share[2]))
-
-
-def _dressed(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, atlas: np.ndarray) -> trimesh.Trimesh:
-    material = PBRMaterial(
-        baseColorTexture=Image.fromarray(atlas),
-        baseColorFactor=[255, 255, 255, 255],
-        metallicFactor=0.0,
-        roughnessFactor=0.9,
-        doubleSided=True,
-    )
-    visual = TextureVisuals(uv=uv, material=material)
-    return trimesh.Trimesh(vertices, faces, visual=visual, process=False)

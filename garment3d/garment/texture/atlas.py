@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import trimesh
+from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 from ...raster import rasterize
 from .unwrap import uv_camera
@@ -63,3 +67,16 @@ def widened(atlas: np.ndarray, covered: np.ndarray, steps: int) -> np.ndarray:
         result[front] = result[np.concatenate(parents)[first]]
         filled[front] = True
     return result.reshape(atlas.shape)
+
+
+def dressed(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, atlas: np.ndarray) -> trimesh.Trimesh:
+    """The mesh with its atlas as a matt two-sided material; positions and order of faces stay."""
+    material = PBRMaterial(
+        baseColorTexture=Image.fromarray(atlas),
+        baseColorFactor=[255, 255, 255, 255],
+        metallicFactor=0.0,
+        roughnessFactor=0.9,
+        doubleSided=True,
+    )
+    visual = TextureVisuals(uv=uv, material=material)
+    return trimesh.Trimesh(vertices, faces, visual=visual, process=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -37,6 +38,9 @@ class Surface(NamedTuple):
     """Length in uv of a canonical length of 1, on average."""
 
 
+Turner = Callable[[Surface, Plate, np.ndarray], Turn]
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All that a texel's colour depends on."""
@@ -54,10 +58,15 @@ class Scene:
     back_turn: Turn | None = None
 
 
-def scene_of(surface: Surface, plate: Plate, texels_per_unit: float) -> Scene:
-    """The Scene of a garment and the plate of its photo."""
+def flat_turn(surface: Surface, plate: Plate, xy: np.ndarray) -> Turn:
+    """The Turn of a garment whose uv is laid out as panels, for vertices at [V,2] places in the photo."""
+    return turn_of(plate, xy, surface.faces, surface.uv, surface.uv_per_unit)
+
+
+def scene_of(surface: Surface, plate: Plate, texels_per_unit: float, turner: Turner = flat_turn) -> Scene:
+    """The Scene of a garment and the plate of its photo; `turner` says how lengths along the cloth are measured."""
     labels = front_and_back(*welded(surface.vertices, surface.faces))
-    turn = turn_of(plate, surface.vertices[:, :2], surface.faces, surface.uv, surface.uv_per_unit)
+    turn = turner(surface, plate, surface.vertices[:, :2])
     camera = at_most(plate.field.camera, SHEET_PX)
     face = rasterize(surface.vertices, surface.faces, camera).face
     back = torch.from_numpy(labels == BACK)
@@ -68,7 +77,12 @@ def scene_of(surface: Surface, plate: Plate, texels_per_unit: float) -> Scene:
 
 
 def with_back_photo(
-    scene: Scene, surface: Surface, rgb: np.ndarray, soft: np.ndarray | None, texels_per_unit: float
+    scene: Scene,
+    surface: Surface,
+    rgb: np.ndarray,
+    soft: np.ndarray | None,
+    texels_per_unit: float,
+    turner: Turner = flat_turn,
 ) -> Scene:
     """The Scene with a [H,W,3] photo of the back, mask's box on mask's box; no mask raises MaskError."""
     if soft is None or soft.shape != rgb.shape[:2]:
@@ -76,7 +90,7 @@ def with_back_photo(
     plate = plate_of(rgb, soft, texels_per_unit)
     # Seen from behind, x is mirrored.
     stretch = [-plate.half_extent[0] / scene.plate.half_extent[0], plate.half_extent[1] / scene.plate.half_extent[1]]
-    turn = turn_of(plate, surface.vertices[:, :2] * stretch, surface.faces, surface.uv, surface.uv_per_unit)
+    turn = turner(surface, plate, surface.vertices[:, :2] * stretch)
     sharp, fine = finer(plate.rgb, plate.camera, texels_per_unit)
     return replace(scene, back_plate=replace(plate, rgb=sharp, camera=fine), back_turn=turn)
 

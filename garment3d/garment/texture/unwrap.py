@@ -89,6 +89,24 @@ def density(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> np.ndarr
     return flat[solid] / area[solid] * (area.sum() / max(float(flat.sum()), 1e-300))
 
 
+def usable_uv(mesh: trimesh.Trimesh) -> bool:
+    """True where uvs lie in the atlas, have an area and don't lie on each other."""
+    uv = getattr(mesh.visual, "uv", None)
+    if uv is None or len(uv) != len(mesh.vertices) or not np.isfinite(uv).all():
+        return False
+    if uv.min() < -1e-6 or uv.max() > 1 + 1e-6:
+        return False
+    flat = np.abs(signed_areas(uv, mesh.faces))
+    return flat.sum() > 0.01 and float((flat <= 0).mean()) < 0.01 and overlap(uv, mesh.faces) < MOST_OVERLAP
+
+
+def uv_per_unit(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> float:
+    """Length in uv of a canonical length of 1, on average."""
+    a, b = vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
+    area = 0.5 * np.linalg.norm(np.cross(a, b), axis=1).sum()
+    return float(np.sqrt(np.abs(signed_areas(uv, faces)).sum() / max(area, 1e-300)))
+
+
 def _panels(points: np.ndarray, faces: np.ndarray) -> list[Island] | None:
     """Front islands before back islands, the largest of each first; None where the mesh makes no panels."""
     labels = front_and_back(points, faces)

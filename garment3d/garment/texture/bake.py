@@ -1,0 +1,166 @@
+"""The texture of any mesh from its photo and views of it: one source per region, cloth where nothing sees.
+
+Blending many inconsistent pictures ghosts; so each region shows one of them, and borders alone are blended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import trimesh
+
+from ...camera import photo_camera
+from ...data import Views
+from ...errors import MaskError, MeshError
+from ...raster import rasterize
+from .atlas import PADDING, TEXELS_AT_ONCE, dressed, texels, widened
+from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, base_of, under
+from .paint import Surface
+from .plate import at_most
+from .unwrap import unwrap, usable_uv, uv_per_unit
+
+SIZES = (256, 8192)
+LEAST_OVERLAP = 0.3
+"""IoU of the mesh's outline and the mask below which the two have nothing to do with each other."""
+OUTLINE_PX = 256
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class BakeOptions:
+    """What a person may choose."""
+
+    size: int = 2048
+    """Side of the atlas in texels, 256 to 8192."""
+    flatten: float = 0.0
+    """How much of the photo's light is taken off, 0 to 1."""
+    azimuths_deg: tuple[float, ...] | None = None
+    """Which views come first; None is 90, 180 and 270. Others help where those see nothing."""
+
+
+class BakeFigures(NamedTuple):
+    """What the texture is made of; shares are of the covered texels."""
+
+    from_photo: float
+    from_back: float
+    from_views: float
+    filled: float
+    views: dict[int, float]
+    """Share by view, for every view that is used."""
+    largest_step: float
+    """Greatest difference between neighbouring sources across a border after levelling, in 8-bit steps."""
+    photo_px_per_texel: float
+    """Below 1 the photo's own resolution limits the front, above 1 the atlas does."""
+    atlas_hw: tuple[int, int]
+
+
+class Baked(NamedTuple):
+    """A textured mesh and where its texture comes from."""
+
+    mesh: trimesh.Trimesh
+    source: np.ndarray
+    """[S,S] uint8, row 0 at the top: 0 empty, 1 photo, 2 back photo, 3 filled, 10 + k view k."""
+    figures: BakeFigures
+    warnings: tuple[str, ...]
+
+
+def bake_texture(
+    mesh: trimesh.Trimesh,
+    rgb: np.ndarray,
+    soft: np.ndarray,
+    views: Views | None = None,
+    back_rgb: np.ndarray | None = None,
+    back_soft: np.ndarray | None = None,
+    options: BakeOptions | None = None,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+) -> Baked:
+    """The mesh with one sRGB atlas of `options.size`² and a map of its sources; positions and faces' order stay.
+
+    Args:
+        mesh: In the canonical frame of `photo_camera(soft)`; usable uvs of its own are kept, else `unwrap`'s.
+        rgb: [H,W,3] uint8 photo.
+        soft: [H,W] mask of the garment in it.
+        views: Pictures of the same garment; None fills with cloth whatever the photo does not show.
+        back_rgb: [H',W',3] uint8 photo of the back with its mask `back_soft`.
+        progress: Told the steps done and their total; may raise to stop.
+
+    Raises:
+        MeshError, MaskError, ViewsError: a mesh, a mask or views that can't be used.
+    """
+    options = options or BakeOptions()
+    check(mesh, rgb, soft, options)
+    mesh = mesh if usable_uv(mesh) else unwrap(mesh)
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+    uv = np.asarray(mesh.visual.uv, float)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+    texels_per_unit = options.size * uv_per_unit(vertices, faces, uv)
+    surface = Surface(vertices, faces, uv, texels_per_unit / options.size)
+    back = None if back_rgb is None else (back_rgb, back_soft)
+    base = base_of(surface, rgb, soft, back, texels_per_unit)
+    atlas, source = _painted(surface, base, options.size, device, progress)
+    figures = _figures(source, 0.0, photo_camera(soft).focal_px / texels_per_unit)
+    return Baked(dressed(vertices, faces, uv, atlas), source, figures, ())
+
+
+def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: BakeOptions) -> None:
+    """Raises what is wrong with the inputs, in one sentence."""
+    if not SIZES[0] <= options.size <= SIZES[1]:
+        raise ValueError(f"The texture size is {options.size}; it must be {SIZES[0]} to {SIZES[1]}.")
+    if not 0 <= options.flatten <= 1:
+        raise ValueError(f"The flattening is {options.flatten}; it must be 0 to 1.")
+    if rgb.shape[:2] != soft.shape:
+        raise MaskError(
+            f"The mask is {soft.shape[1]}×{soft.shape[0]} and the photo {rgb.shape[1]}×{rgb.shape[0]}; "
+            "give a mask of the photo's size."
+        )
+    if len(mesh.faces) < 2 or not np.isfinite(mesh.vertices).all() or not mesh.area > 0:
+        raise MeshError(
+            f"A mesh of {len(mesh.vertices)} vertices, {len(mesh.faces)} faces and area {mesh.area:.3g} "
+            "can't be textured; give one with faces and finite vertices."
+        )
+    camera = at_most(photo_camera(soft), OUTLINE_PX)
+    outline = (rasterize(np.asarray(mesh.vertices), np.asarray(mesh.faces), camera).face >= 0).float()
+    given = torch.nn.functional.interpolate(torch.as_tensor(soft)[None, None].float(), size=camera.hw, mode="area")
+    both = float(torch.minimum(outline, given[0, 0]).sum() / torch.maximum(outline, given[0, 0]).sum())
+    if both < LEAST_OVERLAP:
+        raise MeshError(
+            f"The mesh has no overlap with the photo to speak of ({both:.0%} of both outlines): give the photo and mask "
+            "that it was made from, and the mesh in the canonical frame (longest side 1, centred, front +Z)."
+        )
+
+
+def _painted(
+    surface: Surface, base: Base, size: int, device: str | torch.device, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """[S,S,3] uint8 atlas and [S,S] uint8 source map."""
+    atlas, source = np.zeros((size * size, 3), np.uint8), np.full(size * size, EMPTY, np.uint8)
+    total = -(-size // max(1, TEXELS_AT_ONCE // size))
+    for done, band in enumerate(texels(surface.uv, surface.faces, size, device), 1):
+        index = band.index.cpu().numpy()
+        colors, code = under(base, surface, band.face.cpu(), band.bary.cpu())
+        atlas[index], source[index] = colors.numpy(), code.numpy()
+        if progress is not None:
+            progress(done, total)
+    source = source.reshape(size, size)
+    return widened(atlas.reshape(size, size, 3), source != EMPTY, round(PADDING * size)), source
+
+
+def _figures(source: np.ndarray, largest_step: float, photo_px_per_texel: float) -> BakeFigures:
+    count = np.bincount(source.ravel(), minlength=256)
+    share = count / max(int(count[FROM_PHOTO:].sum()), 1)
+    views = {k: float(share[FROM_VIEW + k]) for k in range(256 - FROM_VIEW) if share[FROM_VIEW + k] > 0}
+    return BakeFigures(
+        float(share[FROM_PHOTO]),
+        float(share[FROM_BACK]),
+        sum(views.values()),
+        float(share[FROM_FILL]),
+        views,
+        largest_step,
+        photo_px_per_texel,
+        source.shape,
+    )
