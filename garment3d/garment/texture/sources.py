@@ -13,6 +13,7 @@ import torch
 
 from ...data import Camera, Views
 from ...errors import ViewsError
+from .register import Moved, register
 from .trust import strip_of, trust_of
 
 if TYPE_CHECKING:
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
 
 LEAST_PX = 12
 """A mask of fewer pixels shows no garment."""
-
-
-class Moved(NamedTuple):
-    """How a view's picture lies against the mesh drawn by the view's own camera."""
-
-    right_px: float
-    """In the view's pixels."""
-    down_px: float
-    scale: float
-    """Above 1 where the picture shows the garment larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +65,16 @@ def view_sources(
         back: A photo of the back and its mask, whose tones count as the photo's do.
     """
     shown = _shown(views)
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     sources = []
     for i in shown:
         picture = views.images[i].detach().cpu().numpy() * np.float32(255)
         mask = views.masks[i].detach().cpu().numpy()
         pixels = torch.as_tensor(picture.transpose(2, 0, 1).copy(), device=device)
         trust = torch.as_tensor(trust_of(strip_of(picture, mask)), device=device)
-        camera, azimuth_deg = views.orbit.cameras[i], views.orbit.azimuths_deg[i]
-        sources.append(Source(pixels, trust, camera, azimuth_deg, 0.0, 1.0, Moved(0.0, 0.0, 1.0)))
+        laid = register(vertices, faces, views.orbit.cameras[i], mask)
+        azimuth_deg = views.orbit.azimuths_deg[i]
+        sources.append(Source(pixels, trust, laid.camera, azimuth_deg, 0.0, laid.agreement, laid.moved))
     return Prepared(tuple(sources), _left_out(views, shown))
 
 
