@@ -14,7 +14,7 @@ from garment3d.data import Camera, Views
 
 SIDE = 256
 """Pixels of a picture's side; the lengths below are given for it."""
-WARP_PX, WARP_LENGTH_PX = 6.0, 28.0
+WARP_PX, WARP_LENGTH_PX = 4.0, 28.0
 """Rms displacement straight behind the garment, and the length over which it changes."""
 SHIFT_PX = 4.0
 BLUR_PX = 0.8
@@ -67,7 +67,8 @@ def _redrawn(
     alpha = np.clip((depth - 0.5) / max(rim, 1) + 0.5 * (not halo), 0, 1)
     picture = cloth * alpha[..., None] + (1 - alpha[..., None])
     picture = gaussian_filter(picture, (BLUR_PX * unit, BLUR_PX * unit, 0))
-    return picture, np.clip(depth - (rim - kept) / 2 + 0.5, 0, 1)
+    mask = np.clip(depth - (rim - kept) / 2 + 0.5, 0, 1)
+    return picture, gaussian_filter(mask, 0.5 * unit)
 
 
 def _places(side: int, away_deg: float, rng: np.random.Generator, scale: float) -> np.ndarray:
