@@ -14,13 +14,8 @@ import torch
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from ...data import Camera
-from ...raster import rasterize
-from .plate import at_most
+from .looks import Depths
 
-DRAWN_PX = 160
-"""Longest side of the silhouettes that are laid on each other."""
-SAMPLES = 2
-"""Samples per pixel side of the drawn silhouette."""
 MOST_SCALE, MOST_SHIFT = 0.12, 0.08
 """Bounds of the search: change of scale, and shift in picture sides."""
 BLURS_PX = (2.5, 0.8)
@@ -51,10 +46,13 @@ class Registered(NamedTuple):
     """Soft IoU of the mask and the mesh's silhouette, as registered."""
 
 
-def register(vertices: np.ndarray, faces: np.ndarray, camera: Camera, soft: np.ndarray) -> Registered:
-    """The Registered camera of a view's [H,W] mask; unmoved where moving makes the silhouettes agree no better."""
-    small = at_most(camera, DRAWN_PX)
-    drawn, mask = silhouette(vertices, faces, small), shrunk(soft, small.hw)
+def register(depths: Depths, camera: Camera, soft: np.ndarray) -> Registered:
+    """The Registered camera of a view's [H,W] mask; unmoved where moving makes the silhouettes agree no better.
+
+    `depths` are the mesh's, drawn by the same camera at any resolution.
+    """
+    small = depths.camera
+    drawn, mask = silhouette(depths), shrunk(soft, small.hw)
     center = np.array([small.center_px[1], small.center_px[0]])
     still = np.array([1.0, 0.0, 0.0])
     best, agreement = still, overlap(drawn, mask)
@@ -77,10 +75,10 @@ def moved_camera(camera: Camera, moved: Moved) -> Camera:
     return replace(camera, focal_px=camera.focal_px * moved.scale, center_px=center)
 
 
-def silhouette(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
-    """[H,W] float32 share of each pixel that the mesh covers."""
-    seen = (rasterize(vertices, faces, camera, SAMPLES).face >= 0).float()
-    return torch.nn.functional.avg_pool2d(seen[None], SAMPLES)[0].numpy()
+def silhouette(depths: Depths) -> np.ndarray:
+    """[h,w] float32 share of each pixel of the depths' camera that the mesh covers."""
+    covered = torch.isfinite(depths.values).float()
+    return torch.nn.functional.avg_pool2d(covered[None], covered.shape[0] // depths.camera.hw[0])[0].numpy()
 
 
 def shrunk(soft: np.ndarray, hw: tuple[int, int]) -> np.ndarray:

@@ -5,20 +5,25 @@ Pictures that a network painted fit neither the mesh nor each other; what can be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
+from ...camera import photo_camera
 from ...data import Camera, Views
 from ...errors import ViewsError
-from .register import Moved, register
+from ...images import reduced
+from .looks import Look, Places, depths_of, look, places_on
+from .register import Moved, Registered, register
+from .tone import tones
 from .trust import strip_of, trust_of
 
 if TYPE_CHECKING:
     import trimesh
 
+PHOTO_PX = 800
 LEAST_PX = 12
 """A mask of fewer pixels shows no garment."""
 
@@ -66,16 +71,70 @@ def view_sources(
     """
     shown = _shown(views)
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+    places = places_on(vertices, faces)
+    fixed = [_photo_look(vertices, faces, places, rgb, photo_camera(soft), soft, device)]
+    if back is not None:
+        camera = _registered_back(vertices, faces, back[1], device)
+        fixed.append(_photo_look(vertices, faces, places, back[0], camera, back[1], device))
+    laid = [_laid(vertices, faces, places, views, i, device) for i in shown]
     sources = []
-    for i in shown:
-        picture = views.images[i].detach().cpu().numpy() * np.float32(255)
-        mask = views.masks[i].detach().cpu().numpy()
-        pixels = torch.as_tensor(picture.transpose(2, 0, 1).copy(), device=device)
-        trust = torch.as_tensor(trust_of(strip_of(picture, mask)), device=device)
-        laid = register(vertices, faces, views.orbit.cameras[i], mask)
-        azimuth_deg = views.orbit.azimuths_deg[i]
-        sources.append(Source(pixels, trust, laid.camera, azimuth_deg, 0.0, laid.agreement, laid.moved))
+    for one, tone in zip(laid, tones(fixed, [one.look for one in laid]), strict=True):
+        pixels = torch.as_tensor(tone.matrix, dtype=torch.float32, device=device)
+        pixels = torch.einsum("ck,khw->chw", pixels[:, :3], one.rgb) + 255 * pixels[:, 3, None, None]
+        camera, moved, agreement = one.registered
+        sources.append(Source(pixels.clamp_(0, 255), one.trust, camera, one.azimuth_deg, tone.error, agreement, moved))
     return Prepared(tuple(sources), _left_out(views, shown))
+
+
+class _Laid(NamedTuple):
+    """A view laid to the mesh."""
+
+    rgb: torch.Tensor
+    trust: torch.Tensor
+    registered: Registered
+    look: Look
+    azimuth_deg: float
+
+
+def _laid(
+    vertices: np.ndarray, faces: np.ndarray, places: Places, views: Views, index: int, device: str | torch.device
+) -> _Laid:
+    mask, picture = views.masks[index].detach().cpu().numpy(), views.images[index].detach().cpu().numpy()
+    depths = depths_of(vertices, faces, views.orbit.cameras[index], device=device)
+    registered = register(depths, views.orbit.cameras[index], mask)
+    picture = picture * np.float32(255)
+    pixels = torch.as_tensor(picture.transpose(2, 0, 1).copy(), device=device)
+    trust = torch.as_tensor(trust_of(strip_of(picture, mask)), device=device)
+    seen = look(places, depths, registered.camera, pixels, trust)
+    return _Laid(pixels, trust, registered, seen, views.orbit.azimuths_deg[index])
+
+
+def _photo_look(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    places: Places,
+    rgb: np.ndarray,
+    camera: Camera,
+    soft: np.ndarray,
+    device: str | torch.device,
+) -> Look:
+    """The places in a photo; it is read at most PHOTO_PX large, which is still finer than any view."""
+    step = -(-max(soft.shape) // PHOTO_PX)
+    small, mask = reduced(rgb, step), reduced(soft, step)
+    center = (camera.center_px[0] / step, camera.center_px[1] / step)
+    camera = replace(camera, focal_px=camera.focal_px / step, center_px=center, hw=mask.shape)
+    pixels = torch.as_tensor(small.transpose(2, 0, 1).copy(), device=device)
+    trust = torch.as_tensor(trust_of(strip_of(small, mask)), device=device)
+    return look(places, depths_of(vertices, faces, camera, device=device), camera, pixels, trust)
+
+
+def _registered_back(vertices: np.ndarray, faces: np.ndarray, soft: np.ndarray, device: str | torch.device) -> Camera:
+    """The camera of a photo of the back: orthographic along +Z, laid to the mesh by its mask."""
+    camera = photo_camera(soft)
+    c2w = np.diag([-1.0, 1.0, -1.0, 1.0])
+    c2w[2, 3] = -camera.c2w[2, 3]
+    camera = replace(camera, c2w=c2w)
+    return register(depths_of(vertices, faces, camera, device=device), camera, soft).camera
 
 
 def _shown(views: Views) -> list[int]:

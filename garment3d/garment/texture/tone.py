@@ -1,0 +1,183 @@
+"""Pictures brought to the photo's tones: one colour matrix each, all solved together through what they show in common.
+
+Views that share nothing with the photo, those of the back, reach it through their neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .looks import Look
+
+LEAST_SHARED = 25.0
+"""Summed weight of places that two pictures must share to be held against each other."""
+NOISE = 0.03
+"""Difference of two pictures of one place, sRGB 0..1, that needs no explanation."""
+ODD = 0.08
+"""A place that differs by so much counts half: one picture shows something else there."""
+INDEPENDENT = 30.0
+"""Places near each other err alike: so many of them count as one."""
+PRIOR_GAIN, PRIOR_MIX, PRIOR_OFFSET = 0.12, 0.2, 0.02
+"""How far a picture's own gains, mixtures of channels and offsets are from none, as one sigma."""
+ROUNDS = 6
+MOST_UNSEEN = 0.12
+"""A picture that nothing ties to the photo is changed by no more than this."""
+
+
+class Tone(NamedTuple):
+    """How a picture's colours become the photo's."""
+
+    matrix: np.ndarray
+    """[3,4] on (r, g, b, 1), sRGB 0..1."""
+    error: float
+    """RMS difference that is left, in 8-bit steps: against the photo, or through neighbours."""
+    tied: bool
+    """Whether the picture shares places with the photo, if only through its neighbours."""
+
+
+class _Pair(NamedTuple):
+    """Two pictures of the same places."""
+
+    first: int
+    """Index of a view."""
+    second: int
+    """Index of another view, or -1 for a picture that is right as it is."""
+    a: np.ndarray
+    """[N,4] colours and 1."""
+    b: np.ndarray
+    weights: np.ndarray
+
+
+def tones(fixed: Sequence[Look], views: Sequence[Look]) -> tuple[Tone, ...]:
+    """One Tone per view, `fixed` being the photo and other pictures that are right as they are.
+
+    Source: gain compensation of Brown and Lowe, Automatic Panoramic Image Stitching (IJCV 2007), with matrices.
+    """
+    pairs = _pairs(fixed, views)
+    tied = _tied(pairs, len(views))
+    matrices = _solved([p for p in pairs if tied[p.first]], len(views))
+    for i in np.flatnonzero(~tied).tolist():
+        matrices[i] = _from_statistics(fixed, views[i])
+    errors = _errors(pairs, matrices)
+    return tuple(Tone(m, 255 * float(e), bool(t)) for m, e, t in zip(matrices, errors, tied, strict=True))
+
+
+def toned(colours: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """[...,3] sRGB 0..1 after a Tone's [3,4] matrix, clipped."""
+    return np.clip(colours @ matrix[:, :3].T + matrix[:, 3], 0, 1)
+
+
+def _pairs(fixed: Sequence[Look], views: Sequence[Look]) -> list[_Pair]:
+    found = []
+    for i, view in enumerate(views):
+        others = [(-1, look) for look in fixed] + [(j, views[j]) for j in range(i)]
+        for j, other in others:
+            weights = view.weights * other.weights
+            if weights.sum() >= LEAST_SHARED:
+                kept = np.flatnonzero(weights > 0.02)
+                found.append(_Pair(i, j, _with_one(view.colours[kept]), _with_one(other.colours[kept]), weights[kept]))
+    return found
+
+
+def _with_one(colours: np.ndarray) -> np.ndarray:
+    return np.concatenate([colours, np.ones((len(colours), 1))], 1).astype(float)
+
+
+def _tied(pairs: list[_Pair], count: int) -> np.ndarray:
+    """[V] bool, views from which a chain of pairs leads to a fixed picture."""
+    tied = np.zeros(count + 1, bool)
+    tied[-1] = True
+    for _ in range(count):
+        for pair in pairs:
+            tied[pair.first] |= tied[pair.second]
+            if pair.second >= 0:
+                tied[pair.second] |= tied[pair.first]
+    return tied[:-1]
+
+
+def _solved(pairs: list[_Pair], count: int) -> np.ndarray:
+    """[V,3,4] matrices with the least weighted difference between all pairs, odd places counting ever less."""
+    none = np.broadcast_to(np.eye(3, 4), (count, 3, 4))
+    matrices = none.copy()
+    precision = 1 / np.square(np.full((3, 4), PRIOR_MIX) + np.eye(3, 4) * (PRIOR_GAIN - PRIOR_MIX))
+    precision[:, 3] = 1 / PRIOR_OFFSET**2
+    for _ in range(ROUNDS if pairs else 0):
+        square, right = _normal_equations(pairs, matrices, count)
+        for c in range(3):
+            prior = np.tile(precision[c], count)
+            whole = square + np.diag(prior)
+            solution = np.linalg.solve(whole, right[:, c] + prior * none[:, c].ravel())
+            matrices[:, c] = solution.reshape(count, 4)
+    return matrices
+
+
+def _normal_equations(pairs: list[_Pair], matrices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """[4V,4V] and [4V,3] of all pairs, the same for each channel."""
+    square, right = np.zeros((count, 4, count, 4)), np.zeros((count, 4, 3))
+    for pair in pairs:
+        i, j = pair.first, pair.second
+        apart = np.square(_difference(pair, matrices)).sum(1)
+        weights = pair.weights / (1 + apart / ODD**2) ** 2 / (INDEPENDENT * NOISE**2)
+        a, b = pair.a * weights[:, None], pair.b * weights[:, None]
+        square[i, :, i] += a.T @ pair.a
+        if j < 0:
+            right[i] += a.T @ pair.b[:, :3]
+            continue
+        square[j, :, j] += b.T @ pair.b
+        square[i, :, j] -= a.T @ pair.b
+        square[j, :, i] -= b.T @ pair.a
+    return square.reshape(4 * count, 4 * count), right.reshape(4 * count, 3)
+
+
+def _difference(pair: _Pair, matrices: np.ndarray) -> np.ndarray:
+    """[N,3] how far the two pictures are apart once both are matched."""
+    other = pair.b[:, :3] if pair.second < 0 else pair.b @ matrices[pair.second].T
+    return pair.a @ matrices[pair.first].T - other
+
+
+def _errors(pairs: list[_Pair], matrices: np.ndarray) -> np.ndarray:
+    """[V] RMS difference, against fixed pictures where shared, else through the neighbours nearest to them.
+
+    Two views that err alike and apart differ by √2 of what each errs: hence the halves. Nothing shared leaves inf.
+    """
+    apart = np.array([np.average(np.square(_difference(p, matrices)).mean(1), weights=p.weights) for p in pairs])
+    shared = np.array([p.weights.sum() for p in pairs])
+    known = np.full(len(matrices), np.inf)
+    for i in range(len(matrices)):
+        own = [k for k, p in enumerate(pairs) if p.first == i and p.second < 0]
+        if own:
+            known[i] = np.average(apart[own], weights=shared[own])
+    for _ in range(len(matrices)):
+        reached = known.copy()
+        for i in np.flatnonzero(np.isinf(known)):
+            links = [
+                (k, p.second if p.first == i else p.first) for k, p in enumerate(pairs) if i in (p.first, p.second)
+            ]
+            links = [(k, j) for k, j in links if j >= 0 and np.isfinite(known[j])]
+            if links:
+                values = [(apart[k] + known[j]) / 2 for k, j in links]
+                reached[i] = np.average(values, weights=shared[[k for k, _ in links]])
+        known = reached
+    return np.sqrt(known)
+
+
+def _from_statistics(fixed: Sequence[Look], view: Look) -> np.ndarray:
+    """[3,4] gains that bring a view's usual colour towards the photo's, its hue only where it is lit otherwise."""
+    theirs, own = (
+        np.concatenate([_usual(look) for look in fixed if look.weights.any()] or [np.empty((0, 3))]),
+        _usual(view),
+    )
+    if not len(theirs) or not len(own):
+        return np.eye(3, 4)
+    gains = np.median(theirs, 0) / np.maximum(np.median(own, 0), 0.02)
+    if abs(gains.mean() - 1) > MOST_UNSEEN:
+        gains = gains / gains.mean()
+    return np.diag(np.clip(gains, 1 - MOST_UNSEEN, 1 + MOST_UNSEEN)) @ np.eye(3, 4)
+
+
+def _usual(look: Look) -> np.ndarray:
+    """[N,3] the colours that a picture shows well."""
+    return look.colours[look.weights > 0.5]
