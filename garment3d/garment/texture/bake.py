@@ -19,8 +19,14 @@ from ...errors import MaskError, MeshError
 from ...raster import rasterize
 from .atlas import PADDING, TEXELS_AT_ONCE, dressed, texels, widened
 from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, base_of, under
+from .bake_choose import choose
+from .bake_lens import lens_of
+from .bake_level import level
+from .bake_over import Overlay, overlaid
+from .bake_skin import skin_of, spots
 from .paint import Surface
 from .plate import at_most
+from .sources import Prepared, view_sources
 from .unwrap import unwrap, usable_uv, uv_per_unit
 
 SIZES = (256, 8192)
@@ -102,9 +108,14 @@ def bake_texture(
     surface = Surface(vertices, faces, uv, texels_per_unit / options.size)
     back = None if back_rgb is None else (back_rgb, back_soft)
     base = base_of(surface, rgb, soft, back, texels_per_unit)
-    atlas, source = _painted(surface, base, options.size, device, progress)
-    figures = _figures(source, 0.0, photo_camera(soft).focal_px / texels_per_unit)
-    return Baked(dressed(vertices, faces, uv, atlas), source, figures, ())
+    overlay, warnings = None, ()
+    if views is not None:
+        prepared = view_sources(mesh, views, rgb, soft, None if back_soft is None else (back_rgb, back_soft), device)
+        overlay, warnings = _overlay(surface, base, prepared, views, options, device), prepared.warnings
+    atlas, source = _painted(surface, base, overlay, options.size, device, progress)
+    step = overlay.levelled.largest_step if overlay else 0.0
+    figures = _figures(source, step, photo_camera(soft).focal_px / texels_per_unit)
+    return Baked(dressed(vertices, faces, uv, atlas), source, figures, warnings)
 
 
 def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: BakeOptions) -> None:
@@ -129,21 +140,54 @@ def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: Bak
     both = float(torch.minimum(outline, given[0, 0]).sum() / torch.maximum(outline, given[0, 0]).sum())
     if both < LEAST_OVERLAP:
         raise MeshError(
-            f"The mesh has no overlap with the photo to speak of ({both:.0%} of both outlines): give the photo and mask "
-            "that it was made from, and the mesh in the canonical frame (longest side 1, centred, front +Z)."
+            f"The mesh has no overlap with the photo to speak of ({both:.0%} of both outlines): give the photo and "
+            "mask that it was made from, and the mesh in the canonical frame (longest side 1, centred, front +Z)."
         )
 
 
+def _overlay(
+    surface: Surface, base: Base, prepared: Prepared, views: Views, options: BakeOptions, device: str | torch.device
+) -> Overlay:
+    """The views over the base: which faces show which, and how they meet."""
+    skin = skin_of(surface.vertices, surface.faces)
+    numbers = _numbers(prepared, views)
+    lenses = [
+        lens_of(source, k, skin.points, skin.faces, device) for source, k in zip(prepared.sources, numbers, strict=True)
+    ]
+    beneath = under(base, surface, *spots(skin))
+    chosen = choose(skin, beneath, lenses, options.azimuths_deg)
+    return Overlay(skin, chosen, level(skin, chosen))
+
+
+def _numbers(prepared: Prepared, views: Views) -> list[int]:
+    """Which of the views each source is: sources keep their order, and views of nothing are left out."""
+    numbers, azimuths = [], views.orbit.azimuths_deg
+    following = 0
+    for source in prepared.sources:
+        following = next(k for k in range(following, len(azimuths)) if azimuths[k] == source.azimuth_deg)
+        numbers.append(following)
+        following += 1
+    return numbers
+
+
 def _painted(
-    surface: Surface, base: Base, size: int, device: str | torch.device, progress: Progress | None
+    surface: Surface,
+    base: Base,
+    overlay: Overlay | None,
+    size: int,
+    device: str | torch.device,
+    progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """[S,S,3] uint8 atlas and [S,S] uint8 source map."""
     atlas, source = np.zeros((size * size, 3), np.uint8), np.full(size * size, EMPTY, np.uint8)
     total = -(-size // max(1, TEXELS_AT_ONCE // size))
     for done, band in enumerate(texels(surface.uv, surface.faces, size, device), 1):
         index = band.index.cpu().numpy()
-        colors, code = under(base, surface, band.face.cpu(), band.bary.cpu())
-        atlas[index], source[index] = colors.numpy(), code.numpy()
+        face, bary = band.face.cpu(), band.bary.cpu()
+        shown = under(base, surface, face, bary)
+        if overlay is not None:
+            shown = overlaid(overlay, shown, face, bary)
+        atlas[index], source[index] = shown.colors.numpy(), shown.code.numpy()
         if progress is not None:
             progress(done, total)
     source = source.reshape(size, size)

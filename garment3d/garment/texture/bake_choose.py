@@ -1,0 +1,158 @@
+"""Which source each face shows: few views, each measured against what lies under it, in regions that stay whole.
+
+A view must earn its place: where it differs from plain cloth by no more than its own error, the cloth stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .bake_base import FROM_BACK, FROM_PHOTO, Under
+from .bake_cut import STEP_SCALE, Choice, chosen
+from .bake_lens import Lens, Look, look
+from .bake_skin import CORNERS, Skin, spread_over_faces
+from .sources import Source
+
+PREFERRED_DEG = (90.0, 180.0, 270.0)
+NEAR_DEG = 45.0
+"""A view further than this from a wanted azimuth does not stand for it."""
+MOST_EXTRA, LEAST_GAIN = 4, 0.004
+"""Further views are taken while each adds at least such a share of the area."""
+EXTRA_ERROR = 6.0
+"""8-bit steps that a view counts as worse when it is not one of the preferred ones."""
+PHOTO_ERROR, VIEW_ERROR, FILL_ERROR, BACK_ERROR = 2.0, 3.0, 5.0, 3.0
+"""8-bit steps by which a source is surely wrong where it is seen straight on."""
+FAR_SIDE = 1.5
+"""What lies away from the photo is painted from memory: its measured error counts so many times."""
+MOST_ERROR = 80.0
+REACH = 0.025
+"""Length over which errors are averaged."""
+
+
+class Seen(NamedTuple):
+    """What one view shows of every face."""
+
+    colors: np.ndarray
+    """[F,3] mean where it is seen."""
+    sight: np.ndarray
+    """[F] 0 to 1, the least of the places looked at."""
+    cos: np.ndarray
+    """[F]."""
+    difference: np.ndarray
+    """[F] mean squared 8-bit difference per channel from what lies under it."""
+
+
+class Chosen(NamedTuple):
+    """The sources of the faces: label 0 is what lies under the views, label 1 + i is `lenses[i]`."""
+
+    lenses: tuple[Lens, ...]
+    labels: np.ndarray
+    """[F]."""
+    colors: np.ndarray
+    """[1 + L,F,3] each face's mean colour by each label, NaN where it has none."""
+    anchored: np.ndarray
+    """[F] share of the face that shows a photo."""
+
+
+def choose(skin: Skin, beneath: Under, lenses: Sequence[Lens], azimuths_deg: tuple[float, ...] | None) -> Chosen:
+    """The Chosen sources of all faces; `beneath` is the layer under the views at the skin's `spots`."""
+    points, normals = at_spots(skin)
+    under_rgb = beneath.colors.float().numpy().reshape(-1, len(CORNERS), 3)
+    looks = [look(lens, points, normals) for lens in lenses]
+    preferred = _preferred(lenses, azimuths_deg)
+    picked = _picked(skin, looks, preferred)
+    seen = [_seen(looks[i], under_rgb) for i in picked]
+    kept = tuple(lenses[i] for i in picked)
+    extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i in picked])
+    code = beneath.code.numpy().reshape(-1, len(CORNERS))
+    cost = _costs(skin, code, kept, seen, extra)
+    colors = np.stack([under_rgb.mean(1), *(np.where(s.sight[:, None] > 0, s.colors, np.nan) for s in seen)])
+    labels = chosen(Choice(cost, colors, skin.area, skin.pairs, skin.lengths))
+    return Chosen(kept, labels, colors, ((code == FROM_PHOTO) | (code == FROM_BACK)).mean(1))
+
+
+def at_spots(skin: Skin) -> tuple[torch.Tensor, torch.Tensor]:
+    """[4F,3] canonical points and outward normals of the places at which every face is looked at."""
+    weights = CORNERS[None]
+    points = (weights @ skin.points[skin.faces]).reshape(-1, 3)
+    normals = (weights @ skin.normals[skin.faces]).reshape(-1, 3)
+    return torch.as_tensor(points), torch.as_tensor(normals, dtype=torch.float32)
+
+
+def _preferred(lenses: Sequence[Lens], azimuths_deg: tuple[float, ...] | None) -> list[int]:
+    """The views nearest to the wanted azimuths."""
+    wanted = PREFERRED_DEG if azimuths_deg is None else azimuths_deg
+    found: list[int] = []
+    for azimuth in wanted:
+        away = [abs((lens.source.azimuth_deg - azimuth + 180) % 360 - 180) + lens.source.error / 10 for lens in lenses]
+        best = int(np.argmin(away))
+        if away[best] <= NEAR_DEG and best not in found:
+            found.append(best)
+    return found
+
+
+def _picked(skin: Skin, looks: Sequence[Look], preferred: list[int]) -> list[int]:
+    """The preferred views and those that see most of what these miss."""
+    sights = np.stack([look.sight.cpu().numpy().reshape(-1, len(CORNERS)).min(1) for look in looks])
+    picked, total = list(preferred), float(skin.area.sum())
+    covered = sights[picked].max(0) if picked else np.zeros(sights.shape[1])
+    for _ in range(MOST_EXTRA):
+        gain = (np.maximum(sights - covered, 0) * skin.area).sum(1) / total
+        best = int(np.argmax(gain))
+        if gain[best] < LEAST_GAIN:
+            break
+        picked.append(best)
+        covered = np.maximum(covered, sights[best])
+    return picked
+
+
+def _seen(view: Look, under_rgb: np.ndarray) -> Seen:
+    count = len(CORNERS)
+    rgb, sight = view.colors.cpu().numpy().reshape(-1, count, 3), view.sight.cpu().numpy().reshape(-1, count)
+    weight = sight / np.maximum(sight.sum(1, keepdims=True), 1e-9)
+    apart = np.square(rgb - under_rgb).mean(2)
+    return Seen(
+        (rgb * weight[..., None]).sum(1),
+        sight.min(1),
+        view.cos.cpu().numpy().reshape(-1, count).mean(1),
+        (apart * weight).sum(1),
+    )
+
+
+def _costs(skin: Skin, code: np.ndarray, lenses: Sequence[Lens], seen: Sequence[Seen], extra: np.ndarray) -> np.ndarray:
+    """[1 + L,F] expected squared errors in units of STEP_SCALE squared; inf where a view sees nothing."""
+    photo, back = (code == FROM_PHOTO).mean(1), (code == FROM_BACK).mean(1)
+    steep = np.maximum(np.abs(skin.normals[skin.faces].mean(1)[:, 2]), 0.05)
+    errors = [view_error(lens.source) for lens in lenses]
+    fill = _fill_error(skin, errors, seen)
+    under = photo * (PHOTO_ERROR / steep) ** 2 + back * (BACK_ERROR / steep) ** 2 + (1 - photo - back) * fill
+    rows = [under]
+    for error, one, more in zip(errors, seen, extra, strict=True):
+        cost = error**2 + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2
+        rows.append(np.where(one.sight > 0, cost, np.inf))
+    cost = np.minimum(np.stack(rows), MOST_ERROR**2) / STEP_SCALE**2
+    return np.where(np.isinf(np.stack(rows)), np.inf, cost)
+
+
+def view_error(source: Source) -> float:
+    """8-bit steps by which a view is expected to be wrong, away from the photo more than it was measured."""
+    away = abs((source.azimuth_deg + 180) % 360 - 180)
+    return source.error * (1 + (FAR_SIDE - 1) * float(np.clip(away / 90 - 1, 0, 1)))
+
+
+def _fill_error(skin: Skin, errors: Sequence[float], seen: Sequence[Seen]) -> np.ndarray:
+    """[F] squared error of the cloth without views: what it differs from them by more than they themselves are wrong.
+
+    Both are the truth plus an error of their own, so the squares of the errors add up to that of the difference.
+    """
+    total, weight = np.zeros(len(skin.faces)), np.zeros(len(skin.faces))
+    for error, one in zip(errors, seen, strict=True):
+        trust = one.sight * skin.area / (error**2 + 9.0)
+        total += trust * (one.difference - error**2)
+        weight += trust
+    mean = spread_over_faces(skin, total / np.maximum(weight, 1e-12), weight / max(float(weight.max()), 1e-12), REACH)
+    return FILL_ERROR**2 + np.maximum(mean, 0)
