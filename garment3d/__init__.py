@@ -1,9 +1,9 @@
 """Garment3D, the library: one front photo of a garment in, a textured, open 3D garment with views out.
 
- photo ─▶ mask ─┬─▶ shell ─▶ texture ─┬─▶ views ─▶ save
- rgb      soft  │   mesh     mesh+uv  │   Views    GLB OBJ PLY STL, cameras, turntable, report
-                ├─▶ scene ─▶ surface ─┤            TripoSR, where its file is on disk
-                └─▶ orbit ────────────┘            Zero123, where its file is on disk
+ photo ─▶ mask ─┬─▶ shell ─┬──────────▶ fit ─▶ texture ─▶ save
+ rgb      soft  │   mesh   │            mesh   mesh+uv    GLB OBJ PLY STL, cameras, turntable, report
+                ├─▶ surface: TripoSR, or any mesh file; without one the shell stays as it is
+                └─▶ orbit: Views by Zero123, or a folder's, for the texture; else drawn from the garment
 
 `run` walks the whole route and `save` writes the folder; every stage before them can be called by itself.
 Names are looked up when they are first used, so that importing the package costs nothing.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .camera import orbit as orbit
     from .camera import photo_camera as photo_camera
+    from .compare import compare as compare
     from .data import Camera as Camera
     from .data import Opening as Opening
     from .data import Orbit as Orbit
@@ -30,10 +31,16 @@ if TYPE_CHECKING:
     from .export.result import Result as Result
     from .export.result import save as save
     from .export.turntable import save_mp4 as save_mp4
+    from .garment.fit import FitOptions as FitOptions
+    from .garment.fit import fit_shell as fit_shell
+    from .garment.hems import open_hems as open_hems
     from .garment.openings import find_openings as find_openings
     from .garment.openings import openings as openings
     from .garment.shell import garment_shell as garment_shell
+    from .garment.solidify import solidify as solidify
     from .garment.texture import texture_garment as texture_garment
+    from .garment.texture.bake import BakeOptions as BakeOptions
+    from .garment.texture.bake import bake_texture as bake_texture
     from .images import read_mask as read_mask
     from .images import read_photo as read_photo
     from .mask.clothes import clothes_mask as clothes_mask
@@ -45,12 +52,15 @@ if TYPE_CHECKING:
     from .mask.sam import sam_mask as sam_mask
     from .mask.sam_auto import auto_prompt as auto_prompt
     from .mask.sam_checkpoint import load_sam as load_sam
+    from .meshes import read_mesh as read_mesh
     from .pipeline import Settings as Settings
     from .pipeline import run as run
+    from .stages import ShapeOptions as ShapeOptions
     from .surface.triposr.checkpoint import load_triposr as load_triposr
     from .surface.triposr.mesh import triposr_mesh as triposr_mesh
     from .surface.triposr.render import render_scene as render_scene
     from .surface.triposr.scene import triposr_scene as triposr_scene
+    from .views.folder import read_views as read_views
     from .views.pictures import views_from_images as views_from_images
     from .views.rendered import rendered_orbit as rendered_orbit
     from .views.zero123 import zero123_orbit as zero123_orbit
@@ -85,19 +95,29 @@ _HOMES = {
     "triposr_scene": "surface.triposr.scene",
     "triposr_mesh": "surface.triposr.mesh",
     "render_scene": "surface.triposr.render",
+    "read_mesh": "meshes",
+    # fit
+    "FitOptions": "garment.fit",
+    "fit_shell": "garment.fit",
+    "open_hems": "garment.hems",
+    "solidify": "garment.solidify",
     # texture
     "texture_garment": "garment.texture",
+    "BakeOptions": "garment.texture.bake",
+    "bake_texture": "garment.texture.bake",
     # views
     "Camera": "data",
     "Orbit": "data",
     "orbit": "camera",
     "rendered_orbit": "views.rendered",
     "views_from_images": "views.pictures",
+    "read_views": "views.folder",
     "load_zero123": "views.zero123_checkpoint",
     "Sampling": "views.zero123_sampler",
     "zero123_orbit": "views.zero123",
     "Views": "data",
     # save
+    "compare": "compare",
     "figures": "export.figures",
     "mesh_files": "export.mesh",
     "cameras_json": "export.cameras",
@@ -105,6 +125,7 @@ _HOMES = {
     # the whole route
     "Models": "engines",
     "Settings": "pipeline",
+    "ShapeOptions": "stages",
     "run": "pipeline",
     "Result": "export.result",
     "save": "export.result",

@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import check_parser, parser, weights_parser
+from .arguments import check_parser, compare_parser, parser, weights_parser
 from .errors import GarmentError, MaskError, MissingWeights, OutlineError, PhotoError, SaveError, UnclearGarment
 
 if TYPE_CHECKING:
     from .engines import Models
     from .export.report import Report
     from .pipeline import Settings
+    from .stages import ShapeOptions
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 WAYS_OUT = "--mask FILE, --box X0,Y0,X1,Y1, or --engine-mask sam or clothes with --models DIR and --garment NAME"
@@ -34,7 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console that knows no ° or × shows ? instead of failing
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if argv is None else argv)
-    commands = {"weights": (weights_parser, _weights), "check": (check_parser, _check_models)}
+    commands = {
+        "weights": (weights_parser, _weights),
+        "check": (check_parser, _check_models),
+        "compare": (compare_parser, _compare),
+    }
     parsed, command = commands.get(next(iter(given), ""), (parser, _run_all))
     arguments = parsed().parse_args(given if command is _run_all else given[1:])
     # Torch's threads otherwise spin while they wait: beside other programs that makes the route five times slower.
@@ -102,6 +107,14 @@ def _weights(arguments: argparse.Namespace) -> int:
     if arguments.action == "list" and arguments.models is not None:  # `get` makes the folder
         _models_folder(arguments.models)
     for line in weights_command(arguments):
+        print(line)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from .commands import compare_command
+
+    for line in compare_command(arguments):
         print(line)
     return 0
 
@@ -176,13 +189,14 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
     place = next(place for place in (output, *output.parents) if place.exists())
     if not place.is_dir():
         raise SaveError(f"--output {arguments.output}: {place} is a file where a folder is needed; choose another.")
-    for name in ("mask", "back"):
+    for name in ("mask", "back", "mesh", "views"):
         path = getattr(arguments, name)
         if path is not None and not path.exists():
             raise MaskError(f"--{name} {path} does not exist.")
-        if path is not None and path.is_file() and len(photos) > 1:
+        if path is not None and (path.is_file() or name == "views") and len(photos) > 1:
             ways = "give a folder of masks" if name == "mask" else "run each photo by itself"
-            raise MaskError(f"--{name} {path} is one file for {len(photos)} photos; {ways}.")
+            kind = "file" if path.is_file() else "folder"
+            raise MaskError(f"--{name} {path} is one {kind} for {len(photos)} photos; {ways}.")
     beside = {"box": None, "prompt": "", "garment": "", "engine_mask": "auto"} if arguments.mask is not None else {}
     for name, unused in beside.items():
         if getattr(arguments, name) != unused:
@@ -220,6 +234,11 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
         step_deg=arguments.step,
         elevation_deg=arguments.elevation,
         view_px=arguments.view_size,
+        target=arguments.mesh,
+        shape=_shape(arguments),
+        views=arguments.views,
+        flatten=arguments.flatten,
+        thickness_mm=arguments.thickness_mm,
         texture_px=arguments.texture_size,
         triangles=arguments.triangles,
         length_cm=arguments.length_cm,
@@ -240,6 +259,18 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
     return settings
 
 
+def _shape(arguments: argparse.Namespace) -> ShapeOptions:
+    from .stages import ShapeOptions
+
+    return ShapeOptions(
+        engine=arguments.engine_shell,
+        front=arguments.front,
+        smoothness=arguments.smoothness,
+        symmetry=arguments.symmetry,
+        keep_silhouette=not arguments.free_outline,
+    )
+
+
 def _mask_in(folder: Path, photo: Path) -> Path:
     tried = [folder / name.format(photo.stem) for name in MASK_NAMES]
     found = next((path for path in tried if path.is_file() and path.resolve() != photo.resolve()), None)
@@ -251,7 +282,7 @@ def _mask_in(folder: Path, photo: Path) -> Path:
 class _Bar:
     """A progress bar on a terminal, nothing elsewhere; gives a `Progress`."""
 
-    STAGES = ("read", "mask", "shell", "texture", "surface", "views", "check", "save", "turntable", "report")
+    STAGES = ("read", "mask", "shell", "surface", "fit", "texture", "views", "check", "save", "turntable", "report")
 
     def __init__(self, name: str) -> None:
         from tqdm import tqdm

@@ -21,6 +21,8 @@ ENGINES = {
     "surface": ("auto", "none", "triposr"),
 }
 """Per stage, who may do it; auto takes the models that are on disk."""
+SHELLS = ("auto", "inflated", "fitted", "opened")
+FRONTS = ("auto", "+Z", "-Z", "+X", "-X", "+Y", "-Y")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     made = _Parser(
         prog="python -m garment3d",
         description="Turns a front photo of a garment into a textured, open 3D garment with views all around it.",
-        epilog="python -m garment3d weights … lists and downloads model files, check … tries them. "
+        epilog="python -m garment3d weights … lists and downloads model files, check … tries them, compare … holds two "
+        "meshes against each other. "
         "Each photo gets its own folder; photos of the same name get -2, -3, … A second run replaces the first.",
     )
     add = made.add_argument
@@ -48,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels around the garment, where it can't be found without")
     add("--back", type=Path, metavar="FILE", help="photo of the garment's back, for its texture")
+    add("--views", type=Path, metavar="DIR", help="pictures from all around, for the sides' and the back's texture")
     add("--step", type=_between(1, 360), default=20.0, metavar="DEG", help="between the views; default 20")
     add(
         "--elevation",
@@ -68,11 +72,63 @@ def parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="of glb,obj,ply,stl; glb,obj",
     )
+    _add_shape(made)
     _add_models(made)
     add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
     add("--device", default="cpu", help="where models run and pictures are drawn, cpu or cuda; default cpu")
     add("--debug", action="store_true", help="show where an error comes from")
     add("--version", action="version", version=f"Garment3D {__version__}")
+    return made
+
+
+def _add_shape(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group(
+        "shape", "the open shell grows from the outline, and takes its depth from a surface where there is one"
+    ).add_argument
+    add(
+        "--mesh",
+        type=Path,
+        metavar="FILE",
+        help="a mesh of this garment from any generator or sculpt: glb, gltf, obj, …",
+    )
+    told = (
+        "inflated from the outline, fitted to the surface, or opened: the surface itself; default auto, fitted if any"
+    )
+    add("--engine-shell", choices=SHELLS, default="auto", help=told)
+    add("--front", choices=FRONTS, default="auto", help="the mesh's axis that faces the camera, as --front=-X")
+    add(
+        "--smoothness", type=_between(0, 1), default=0.5, metavar="N", help="how few lumps the shell takes; default 0.5"
+    )
+    add("--symmetry", type=_between(0, 1), default=0.0, metavar="N", help="how alike left and right get; default 0")
+    add("--free-outline", action="store_true", help="follow the mesh's outline, not the photo's")
+    add("--thickness-mm", type=_between(0, 50), default=0.0, metavar="N", help="give the cloth an inside; default 0")
+    add("--flatten", type=_between(0, 1), default=0.0, metavar="N", help="take the photo's light out; default 0")
+
+
+def compare_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m garment3d compare …`."""
+    made = _Parser(
+        prog="python -m garment3d compare",
+        description="Says how far two meshes in one frame are apart, and draws where.",
+    )
+    add = made.add_argument
+    add(
+        "meshes",
+        nargs=2,
+        type=Path,
+        metavar="MESH",
+        help="glb, gltf, obj, ply or stl; lengths are told in shares of the first's height",
+    )
+    add(
+        "--threshold",
+        type=_between(1e-6, 1),
+        default=0.01,
+        metavar="N",
+        help="of the F-score; default 0.01 of the height",
+    )
+    add("--samples", type=_whole(100, 1_000_000), default=20_000, metavar="N", help="points on each; default 20000")
+    add("-o", "--output", type=Path, metavar="FILE", help="write the heat map there, a PNG")
+    add("--debug", action="store_true", help="show where an error comes from")
     return made
 
 

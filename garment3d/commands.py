@@ -1,4 +1,4 @@
-"""The command line's small commands beside the route: `weights list` and `weights get`.
+"""The command line's small commands beside the route: `weights list`, `weights get` and `compare`.
 
 A download happens only by the name that a person types; licences are printed where the name is chosen.
 """
@@ -69,3 +69,24 @@ def _get(entry: WeightFile, models_dir: Path | None) -> Iterator[str]:
 
         path = download(entry, place(entry, models_dir), tell)
     yield str(path)
+
+
+def compare_command(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines to print for the arguments of `compare_parser`; the heat map is written where it was asked for."""
+    from .compare import compare
+    from .images import png_bytes, replace_file
+    from .meshes import read_mesh
+
+    first, second = (read_mesh(path) for path in arguments.meshes)
+    yield from (*first.warnings, *second.warnings)
+    found = compare(first.mesh, second.mesh, arguments.samples, arguments.threshold)
+    percent = 100 / found.height
+    forth, back, symmetric, farthest = (value * percent for value in found.distance)
+    both = f"{forth:.3f} there, {back:.3f} back, farthest {farthest:.2f}"
+    yield f"surface to surface  {symmetric:.3f} % of the height ({both})"
+    yield f"Chamfer-L1          {found.chamfer * percent:.3f} % of the height"
+    yield f"F-score             {found.f_score:.4f} at {100 * arguments.threshold:g} % of the height"
+    yield f"normal consistency  {found.normal_consistency:.4f}"
+    if arguments.output is not None:
+        replace_file(arguments.output, png_bytes(found.heat_map))
+        yield str(arguments.output)

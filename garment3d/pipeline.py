@@ -6,16 +6,16 @@ Each stage is one function of the library, used here exactly as anyone else woul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .camera import orbit, orbit_radius
 from .data import Opening, Photo, Views
-from .engines import MODELS, Cut, Models, Tell, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
-from .errors import SurfaceError, UnclearGarment, WeightsError
+from .engines import MODELS, Cut, Models, cut_out, picks_triposr, picks_zero123, triposr_surface, zero123_views
+from .errors import SurfaceError, WeightsError
 from .export.clock import Clock, Progress
 from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
@@ -23,9 +23,11 @@ from .export.report import Engines, ModelUse
 from .export.result import Result
 from .garment.openings import Span, find_openings, openings
 from .garment.shell import garment_shell
-from .garment.texture import texture_garment
+from .garment.solidify import solidify
 from .images import read_mask, read_photo
-from .mask.quick import quick_mask
+from .meshes import read_mesh
+from .stages import ColourOptions, Shape, ShapeOptions, Target, check_shape, colour_of, shape_of
+from .views.folder import read_views
 from .views.rendered import rendered_orbit
 
 if TYPE_CHECKING:
@@ -43,12 +45,22 @@ class Settings:
     """Mask file of the photo's size; None cuts the garment out."""
     box: tuple[int, int, int, int] | None = None
     """x0, y0, x1, y1 in pixels around the garment, for the quick mask or SAM."""
+    target: Path | None = None
+    """Mesh file of this garment from any source, whose shape the shell takes instead of TripoSR's."""
+    shape: ShapeOptions = field(default_factory=ShapeOptions)
+    """How a surface, from a file or by TripoSR, becomes the garment's shape."""
+    views: Path | None = None
+    """Folder of pictures from all around, for the texture of the sides and the back."""
     back: Path | None = None
     """Photo of the garment's back on a plain or transparent background."""
+    texture_px: int = 2048
+    flatten: float = 0.0
+    """0..1: how much of the photo's light is taken out of the texture."""
+    thickness_mm: float = 0.0
+    """Above 0 the cloth gets an inside, so far within."""
     step_deg: float = 20.0
     elevation_deg: float = 0.0
     view_px: int = 512
-    texture_px: int = 2048
     triangles: int = 20_000
     length_cm: float | None = None
     """Vertical extent of the garment; None takes the usual length of its class."""
@@ -81,6 +93,11 @@ class Settings:
         mask = () if self.mask else (self.engine_mask, "clothes" if self.garment else "auto")
         return (*mask, self.engine_views, self.engine_surface)
 
+    @property
+    def colour(self) -> ColourOptions:
+        """What the texture's stage takes."""
+        return ColourOptions(self.back, self.texture_px, self.flatten)
+
 
 def run(
     path: str | Path,
@@ -96,33 +113,32 @@ def run(
     settings = settings or Settings()
     models = models or Models(settings.models, settings.device)
     models.require(settings.engines)  # before the minutes that lead up to the first use
+    check_shape(settings.shape.engine, settings.target is not None or picks_triposr(settings.engine_surface, models))
     clock = Clock(progress)
     with clock.stage("read"):
         photo = read_photo(path)
+        given = _given(settings)
     with clock.stage("mask"):
         mask = _mask(photo, settings, models)
     with clock.stage("shell"):
         outline = find_openings(mask.soft)
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
-    with clock.stage("texture"):
-        mesh = _texture(shell, photo, mask, settings)
-    surface, no_surface = None, ""
-    if picks_triposr(settings.engine_surface, models):
-        with clock.stage("surface") as tell:
-            surface, no_surface = _surface(photo, mask.soft, settings, models, tell)
-    with clock.stage("views") as tell:
-        views, views_engine = _views(mesh, photo, mask.soft, settings, models, tell)
+    surface, no_surface = _surface(photo, mask.soft, given, settings, models, clock)
+    shape = _shape(shell, photo, mask.soft, outline.spans, given, surface, settings, clock)
+    painted = _painted(photo, mask.soft, settings, models, clock)
+    with clock.stage("texture") as tell:
+        colour = colour_of(shape, photo, mask.soft, given.views or painted, settings.colour, settings.device, tell)
+    views = painted or _drawn(colour.mesh, settings, clock)
     with clock.stage("check"):
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)
-        measured = figures(mesh, photo.rgb, mask.soft, length_cm)
-        named = tuple(sorted(openings(mesh), key=lambda opening: -opening.anchor[1]))
+        measured = figures(colour.mesh, photo.rgb, mask.soft, length_cm)
+        named = tuple(sorted(openings(colour.mesh), key=lambda opening: -opening.anchor[1]))
+        mesh = _with_inside(colour.mesh, settings.thickness_mm, length_cm)
     engines = Engines(
-        mask=mask.engine,
-        texture="photo+back" if settings.back else "photo",
-        surface="none" if surface is None else "triposr",
-        views=views_engine,
+        mask.engine, shape.engine, colour.engine, "triposr" if surface else "none", "zero123" if painted else "rendered"
     )
-    told = (mask.warning, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views))
+    told = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings)
+    told = (*told, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views))
     return Result(
         name=Path(path).name,
         photo=photo,
@@ -136,10 +152,29 @@ def run(
         length_cm=length_cm,
         engines=engines,
         models=_uses(engines, settings, models),
+        fitting=shape.fitting,
+        texture_shares=colour.shares,
+        texture_sources=colour.sources,
         figures=measured,
         seconds=clock.seconds,
         warnings=tuple(filter(None, told)),
     )
+
+
+class _Given(NamedTuple):
+    """What the person brought beside the photo."""
+
+    target: Target | None
+    views: Views | None
+    warnings: tuple[str, ...]
+
+
+def _given(settings: Settings) -> _Given:
+    views = None if settings.views is None else read_views(settings.views)
+    if settings.target is None:
+        return _Given(None, views, ())
+    found = read_mesh(settings.target)
+    return _Given(Target(found.mesh, settings.target.name, True), views, found.warnings)
 
 
 def _mask(photo: Photo, settings: Settings, models: Models) -> Cut:
@@ -149,40 +184,62 @@ def _mask(photo: Photo, settings: Settings, models: Models) -> Cut:
 
 
 def _surface(
-    photo: Photo, soft: np.ndarray, settings: Settings, models: Models, tell: Tell
+    photo: Photo, soft: np.ndarray, given: _Given, settings: Settings, models: Models, clock: Clock
 ) -> tuple[trimesh.Trimesh | None, str]:
     """TripoSR's mesh, or None and why: without it the garment is whole, so only who asked for it loses the run."""
-    try:
-        return triposr_surface(photo, soft, models, settings.resolution, settings.threshold, tell).mesh, ""
-    except (SurfaceError, WeightsError) as error:
-        if settings.engine_surface != "auto":
-            raise
-        return None, f"There is no surface by TripoSR: {error}"
-
-
-def _views(
-    mesh: trimesh.Trimesh, photo: Photo, soft: np.ndarray, settings: Settings, models: Models, tell: Tell
-) -> tuple[Views, str]:
-    """The orbit's pictures and who made them."""
-    if picks_zero123(settings.engine_views, models):
-        around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256))
-        return zero123_views(photo, soft, around, models, settings.steps, settings.seed, tell), "zero123"
-    radius = orbit_radius(np.asarray(mesh.vertices), settings.elevation_deg)
-    around = orbit(settings.step_deg, settings.elevation_deg, radius, hw=(settings.view_px, settings.view_px))
-    return rendered_orbit(mesh, around, device=settings.device, progress=tell), "rendered"
-
-
-def _texture(shell: trimesh.Trimesh, photo: Photo, mask: Cut, settings: Settings) -> trimesh.Trimesh:
-    back_rgb = back_soft = None
-    if settings.back is not None:
-        back = read_photo(settings.back)
+    asked = settings.engine_surface == "triposr"
+    if not picks_triposr(settings.engine_surface, models) or (given.target is not None and not asked):
+        return None, ""
+    with clock.stage("surface") as tell:
         try:
-            back_rgb, back_soft = back.rgb, quick_mask(back.rgb, back.alpha).soft
-        except UnclearGarment as error:
-            ways = f"give the back photo {Path(settings.back).name} a transparent or plain background"
-            raise UnclearGarment(f"The garment's back can't be cut out of its photo: {ways}.") from error
-    size, device = settings.texture_px, settings.device
-    return texture_garment(shell, photo.rgb, mask.soft, back_rgb, back_soft, size, device).mesh
+            return triposr_surface(photo, soft, models, settings.resolution, settings.threshold, tell).mesh, ""
+        except (SurfaceError, WeightsError) as error:
+            if asked:
+                raise
+            return None, f"There is no surface by TripoSR: {error}"
+
+
+def _shape(
+    shell: trimesh.Trimesh,
+    photo: Photo,
+    soft: np.ndarray,
+    spans: tuple[Span, ...],
+    given: _Given,
+    surface: trimesh.Trimesh | None,
+    settings: Settings,
+    clock: Clock,
+) -> Shape:
+    """The garment's shape by the given mesh, else by TripoSR's, else the shell's own."""
+    target = given.target
+    if target is None and surface is not None:
+        target = Target(surface, "triposr", settings.shape.engine != "auto")
+    if target is None or settings.shape.engine == "inflated":
+        return shape_of(shell, photo, soft, spans, None, settings.shape)
+    with clock.stage("fit") as tell:
+        return shape_of(shell, photo, soft, spans, target, settings.shape, tell)
+
+
+def _painted(photo: Photo, soft: np.ndarray, settings: Settings, models: Models, clock: Clock) -> Views | None:
+    """The views that Zero123 imagines, or None."""
+    if not picks_zero123(settings.engine_views, models):
+        return None
+    with clock.stage("views") as tell:
+        around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256))
+        return zero123_views(photo, soft, around, models, settings.steps, settings.seed, tell)
+
+
+def _drawn(mesh: trimesh.Trimesh, settings: Settings, clock: Clock) -> Views:
+    with clock.stage("views") as tell:
+        radius = orbit_radius(np.asarray(mesh.vertices), settings.elevation_deg)
+        around = orbit(settings.step_deg, settings.elevation_deg, radius, hw=(settings.view_px, settings.view_px))
+        return rendered_orbit(mesh, around, device=settings.device, progress=tell)
+
+
+def _with_inside(mesh: trimesh.Trimesh, thickness_mm: float, length_cm: float) -> trimesh.Trimesh:
+    """The mesh with an inside, that far within once the garment is `length_cm` high; 0 leaves it one layer."""
+    if not thickness_mm:
+        return mesh
+    return solidify(mesh, thickness_mm / 10 / length_cm * float(np.ptp(np.asarray(mesh.vertices)[:, 1])))
 
 
 def _unseen(views: Views) -> str:

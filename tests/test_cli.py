@@ -255,7 +255,7 @@ def test_a_garment_that_cannot_be_told_names_the_options_to_take(call, tee, tmp_
 
 
 def test_an_outline_of_no_garment_asks_for_a_mask(call, tee, monkeypatch):
-    import garment3d.pipeline
+    import garment3d.stages
 
     def unreadable(*_, **__):
         raise OutlineError("No neck was found.")
@@ -306,7 +306,7 @@ def test_an_unforeseen_error_is_still_one_line_and_debug_shows_it(call, tee, mon
     def broken(*_):
         raise ZeroDivisionError("division by zero")
 
-    import garment3d.pipeline
+    import garment3d.stages
 
     monkeypatch.setattr(garment3d.pipeline, "read_photo", broken)
     status, _, err = call(tee)
@@ -316,12 +316,12 @@ def test_an_unforeseen_error_is_still_one_line_and_debug_shows_it(call, tee, mon
 
 
 def test_stopping_is_clean(call, tee, out, monkeypatch):
-    import garment3d.pipeline
+    import garment3d.stages
 
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(garment3d.pipeline, "texture_garment", stop)
+    monkeypatch.setattr(garment3d.stages, "texture_garment", stop)
     status, _, err = call(tee)
     assert status == 130 and "Traceback" not in err and len(err.strip().splitlines()) == 1
     assert not out.exists()

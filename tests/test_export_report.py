@@ -19,7 +19,7 @@ from garment3d.export import report as report_module
 from garment3d.export.figures import figures
 from garment3d.export.page import Pictures, report_html
 from garment3d.export.parts import parts
-from garment3d.export.report import Engines, ModelUse, Report, report_json
+from garment3d.export.report import Engines, Fitting, ModelUse, Report, TextureShares, report_json
 from garment3d.export.viewer import viewer_html
 from garment3d.render import render
 from tests.solids import textured, tube
@@ -65,8 +65,10 @@ def made(**changes):
         engines=Engines("quick"),
         models=(ModelUse("zero123", "checkpoints/zero123-xl.ckpt", {"steps": 50, "seed": 7}),),
         mask_confidence=0.91234,
+        fitting=Fitting("body.glb", "-X", True, 0.5, (0.0, 0.25, -1.0), 3.25, 0.97, 0.02, 0.004),
         openings=OPENINGS,
         figures=tube_figures(),
+        texture_shares=TextureShares(0.5, 0.0, 0.25, 0.25),
         seconds={"read": 0.1, "mask": 0.25},
         files=("cameras.json", "garment.glb", "views/000.png", "report.html", "report.json"),
         warnings=("Look at <this>.",),
@@ -87,7 +89,8 @@ def test_every_key_in_the_report_is_explained_and_every_explained_key_is_there()
     text = report_module.__doc__ or ""
     tops = [line.split()[0] for line in text.splitlines() if line.startswith("    ") and line[4] != " "]
     assert list(whole) == tops
-    for key in [*whole["figures"], *whole["engines"], *whole["openings"][0], *whole["photo"], "total"]:
+    parts = ("figures", "engines", "fitting", "texture_shares", "photo")
+    for key in [*(key for part in parts for key in whole[part]), *whole["openings"][0], "total"]:
         assert re.search(rf"\b{key}\b", text), key
 
 
@@ -100,6 +103,9 @@ def test_the_report_holds_numbers_a_script_can_read():
     assert whole["seconds"] == {"read": 0.1, "mask": 0.25, "total": 0.35}
     assert whole["mask_confidence"] == 0.9123 and whole["warnings"] == ["Look at <this>."]
     assert json.loads(report_json(made(mask_confidence=None)[0]))["mask_confidence"] is None
+    assert whole["fitting"]["offset"] == [0, 0.25, -1] and whole["fitting"]["mirrored"] is True
+    assert whole["texture_shares"] == {"photo": 0.5, "back_photo": 0, "views": 0.25, "filled": 0.25}
+    assert json.loads(report_json(made(fitting=None)[0]))["fitting"] is None
 
 
 def test_the_figures_of_a_tube_are_those_of_a_tube():

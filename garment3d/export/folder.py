@@ -22,6 +22,7 @@ OURS = (
     "turntable.mp4",
     *(f"garment.{suffix}" for suffix in ("glb", "obj", "mtl", "png", "jpg", "ply", "stl")),
     "surface.glb",
+    "sources.png",
     "report.json",
     "report.html",
 )

@@ -87,8 +87,32 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("Length", f"{report.length_cm:g} cm"),
         ("Mask", mask),
         ("Views", {"rendered": "drawn from the garment", "zero123": "imagined by Zero123"}[report.engines.views]),
+        ("Texture from", ", ".join(_share(name, value) for name, value in _named_shares(report) if value >= 0.0005)),
+        *_shape_rows(report),
         *([("Surface", "TripoSR, surface.glb")] if report.engines.surface == "triposr" else []),
     ]
+
+
+def _named_shares(report: Report) -> list[tuple[str, float]]:
+    return [(name.replace("_", " "), value) for name, value in report.texture_shares._asdict().items()]
+
+
+def _share(name: str, value: float) -> str:
+    return f"{name} {100 * value:.3g} %"
+
+
+def _shape_rows(report: Report) -> list[tuple[str, str]]:
+    """What surface gave the garment its shape and how it stood; nothing for an inflated shell."""
+    fitting = report.fitting
+    if fitting is None:
+        return []
+    mirrored = ", un-mirrored" if fitting.mirrored else ""
+    stood = f"front {fitting.front}, turned {fitting.turn_deg:.1f}°, scale {fitting.scale:.4g}{mirrored}"
+    rows = [("Shape", f"{report.engines.shell}: {fitting.target}"), ("The surface stood", stood)]
+    if fitting.distance_before is not None and fitting.distance_after is not None:
+        before, after = 100 * fitting.distance_before, 100 * fitting.distance_after
+        rows.append(("Distance to the surface", f"{after:.2f} % of the height, before {before:.2f} %"))
+    return rows
 
 
 def _second(stage: str, spent: float, total: float) -> str:

@@ -19,7 +19,7 @@ from .folder import staged
 from .mesh import File, Placement, mesh_files, placement
 from .page import Pictures, report_html
 from .parts import parts
-from .report import Engines, ModelUse, Report, report_json
+from .report import Engines, Fitting, ModelUse, Report, TextureShares, report_json
 from .stills import cutouts, turntable_frames
 from .turntable import save_mp4
 from .viewer import viewer_html
@@ -51,6 +51,11 @@ class Result(NamedTuple):
     engines: Engines
     models: tuple[ModelUse, ...]
     """Those that ran; empty without models."""
+    fitting: Fitting | None
+    """How a surface gave the garment its shape; None for an inflated shell."""
+    texture_shares: TextureShares
+    texture_sources: np.ndarray | None
+    """[S,S,3] uint8, where each texel comes from, in the colours of `source_picture`; None without views."""
     figures: Figures
     seconds: Mapping[str, float]
     """Per stage, in the order they ran."""
@@ -99,6 +104,8 @@ def _write(result: Result, room: Path, formats: Sequence[str], pictures: np.ndar
         views = list(pool.map(png_bytes, pictures))
         replace_file(room / "mask.png", png_bytes(to_uint8(result.soft)))
         replace_file(room / "cameras.json", cameras.encode())
+        if result.texture_sources is not None:
+            replace_file(room / "sources.png", png_bytes(result.texture_sources))
         beside = () if result.surface is None else _surface_files(result.surface, result, placed)
         for name, data in [*zip(names, views, strict=True), *meshes.result(), *beside]:
             replace_file(room / name, data)
@@ -117,8 +124,10 @@ def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]
         engines=result.engines,
         models=result.models,
         mask_confidence=result.mask_confidence,
+        fitting=result.fitting,
         openings=result.openings,
         figures=result.figures,
+        texture_shares=result.texture_shares,
         seconds=seconds,
         files=files,
         warnings=result.warnings,
