@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .camera import orbit as orbit
     from .camera import photo_camera as photo_camera
-    from .compare import compare as compare
+    from .compare import compare_meshes as compare_meshes
     from .data import Camera as Camera
     from .data import Opening as Opening
     from .data import Orbit as Orbit
@@ -117,7 +117,7 @@ _HOMES = {
     "zero123_orbit": "views.zero123",
     "Views": "data",
     # save
-    "compare": "compare",
+    "compare_meshes": "compare",
     "figures": "export.figures",
     "mesh_files": "export.mesh",
     "cameras_json": "export.cameras",

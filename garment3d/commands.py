@@ -73,13 +73,13 @@ def _get(entry: WeightFile, models_dir: Path | None) -> Iterator[str]:
 
 def compare_command(arguments: argparse.Namespace) -> Iterator[str]:
     """Lines to print for the arguments of `compare_parser`; the heat map is written where it was asked for."""
-    from .compare import compare
+    from .compare import compare_meshes
     from .images import png_bytes, replace_file
     from .meshes import read_mesh
 
     first, second = (read_mesh(path) for path in arguments.meshes)
     yield from (*first.warnings, *second.warnings)
-    found = compare(first.mesh, second.mesh, arguments.samples, arguments.threshold)
+    found = compare_meshes(first.mesh, second.mesh, arguments.samples, arguments.threshold)
     percent = 100 / found.height
     forth, back, symmetric, farthest = (value * percent for value in found.distance)
     both = f"{forth:.3f} there, {back:.3f} back, farthest {farthest:.2f}"

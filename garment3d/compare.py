@@ -53,7 +53,7 @@ class Comparison(NamedTuple):
     """[H,W,3] uint8: the first mesh above, the second below, from the front, 50°, 90° and the back."""
 
 
-def compare(
+def compare_meshes(
     a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 20_000, threshold: float = 0.01, size_px: int = 384
 ) -> Comparison:
     """The Comparison of two meshes in one frame; no faces, NaN vertices or a flat first mesh raises MeshError.

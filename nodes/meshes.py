@@ -101,10 +101,10 @@ class CompareMeshes(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(cls, mesh, other, threshold: float, samples: int = 20_000) -> io.NodeOutput:
-        from ..garment3d.compare import compare
+        from ..garment3d.compare import compare_meshes
 
         todo = jobs.pairs(mesh, other)
-        done = [compare(a, b, samples, threshold / 100) for a, b in convert.steps(todo)]
+        done = [compare_meshes(a, b, samples, threshold / 100) for a, b in convert.steps(todo)]
         worst = max(100 * c.distance.symmetric / c.height for c in done)
         convert.show(cls, f"{worst:.2g} % of the height apart")
         pictures = convert.image([c.heat_map for c in done])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from garment3d.compare import AZIMUTHS_DEG, RAMP, compare, heat_map
+from garment3d.compare import AZIMUTHS_DEG, RAMP, compare_meshes, heat_map
 from garment3d.errors import MeshError
 
 
@@ -13,16 +13,16 @@ def sphere(radius, shift=0.0):
 
 
 def test_concentric_spheres():
-    found = compare(sphere(1.0), sphere(1.1), samples=5000, threshold=0.04, size_px=64)
+    found = compare_meshes(sphere(1.0), sphere(1.1), samples=5000, threshold=0.04, size_px=64)
     assert found.distance.symmetric == pytest.approx(0.1, rel=0.02)
     assert found.height == pytest.approx(2.0, rel=1e-3)
     assert found.f_score == 0.0  # 0.04 of the height is 0.08
     assert found.normal_consistency > 0.999
-    assert compare(sphere(1.0), sphere(1.1), samples=5000, threshold=0.06, size_px=64).f_score == 1.0
+    assert compare_meshes(sphere(1.0), sphere(1.1), samples=5000, threshold=0.06, size_px=64).f_score == 1.0
 
 
 def test_equal_surfaces_have_no_distance():
-    found = compare(sphere(1.0), sphere(1.0), samples=5000, size_px=64)
+    found = compare_meshes(sphere(1.0), sphere(1.0), samples=5000, size_px=64)
     assert found.distance.symmetric < 1e-9 and found.f_score == 1.0
 
 
@@ -48,6 +48,6 @@ def test_the_heat_map_is_red_where_the_surfaces_part_and_blue_where_they_touch()
 def test_a_flat_first_mesh_and_an_empty_one_are_told():
     sheet = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 2]], process=False)
     with pytest.raises(MeshError, match="no height"):
-        compare(sheet, sphere(1.0), samples=100)
+        compare_meshes(sheet, sphere(1.0), samples=100)
     with pytest.raises(MeshError, match="0 faces"):
-        compare(trimesh.Trimesh(), sphere(1.0), samples=100)
+        compare_meshes(trimesh.Trimesh(), sphere(1.0), samples=100)
