@@ -22,12 +22,15 @@ from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base,
 from .bake_choose import choose
 from .bake_lens import lens_of
 from .bake_level import level
+from .bake_map import source_picture
 from .bake_over import Overlay, overlaid
 from .bake_skin import skin_of, spots
 from .paint import Surface
 from .plate import at_most
 from .sources import Prepared, view_sources
 from .unwrap import unwrap, usable_uv, uv_per_unit
+
+__all__ = ["BakeFigures", "BakeOptions", "Baked", "bake_texture", "source_picture"]
 
 SIZES = (256, 8192)
 LEAST_OVERLAP = 0.3

@@ -15,7 +15,6 @@ from .bake_base import FROM_BACK, FROM_PHOTO, Under
 from .bake_cut import STEP_SCALE, Choice, chosen
 from .bake_lens import Lens, Look, look
 from .bake_skin import CORNERS, Skin, spread_over_faces
-from .sources import Source
 
 PREFERRED_DEG = (90.0, 180.0, 270.0)
 NEAR_DEG = 45.0
@@ -26,8 +25,6 @@ EXTRA_ERROR = 6.0
 """8-bit steps that a view counts as worse when it is not one of the preferred ones."""
 PHOTO_ERROR, VIEW_ERROR, FILL_ERROR, BACK_ERROR = 2.0, 3.0, 5.0, 3.0
 """8-bit steps by which a source is surely wrong where it is seen straight on."""
-FAR_SIDE = 1.5
-"""What lies away from the photo is painted from memory: its measured error counts so many times."""
 MOST_ERROR = 80.0
 REACH = 0.025
 """Length over which errors are averaged."""
@@ -44,6 +41,8 @@ class Seen(NamedTuple):
     """[F]."""
     difference: np.ndarray
     """[F] mean squared 8-bit difference per channel from what lies under it."""
+    error: np.ndarray
+    """[F] squared 8-bit error that the view is expected to have."""
 
 
 class Chosen(NamedTuple):
@@ -65,11 +64,11 @@ def choose(skin: Skin, beneath: Under, lenses: Sequence[Lens], azimuths_deg: tup
     looks = [look(lens, points, normals) for lens in lenses]
     preferred = _preferred(lenses, azimuths_deg)
     picked = _picked(skin, looks, preferred)
-    seen = [_seen(looks[i], under_rgb) for i in picked]
+    seen = [_seen(looks[i], under_rgb, lenses[i].source.error) for i in picked]
     kept = tuple(lenses[i] for i in picked)
     extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i in picked])
     code = beneath.code.numpy().reshape(-1, len(CORNERS))
-    cost = _costs(skin, code, kept, seen, extra)
+    cost = _costs(skin, code, seen, extra)
     colors = np.stack([under_rgb.mean(1), *(np.where(s.sight[:, None] > 0, s.colors, np.nan) for s in seen)])
     labels = chosen(Choice(cost, colors, skin.area, skin.pairs, skin.lengths))
     return Chosen(kept, labels, colors, ((code == FROM_PHOTO) | (code == FROM_BACK)).mean(1))
@@ -110,49 +109,44 @@ def _picked(skin: Skin, looks: Sequence[Look], preferred: list[int]) -> list[int
     return picked
 
 
-def _seen(view: Look, under_rgb: np.ndarray) -> Seen:
+def _seen(view: Look, under_rgb: np.ndarray, error: float) -> Seen:
     count = len(CORNERS)
     rgb, sight = view.colors.cpu().numpy().reshape(-1, count, 3), view.sight.cpu().numpy().reshape(-1, count)
     weight = sight / np.maximum(sight.sum(1, keepdims=True), 1e-9)
     apart = np.square(rgb - under_rgb).mean(2)
+    astray = view.astray.cpu().numpy().reshape(-1, count)
     return Seen(
         (rgb * weight[..., None]).sum(1),
         sight.min(1),
         view.cos.cpu().numpy().reshape(-1, count).mean(1),
         (apart * weight).sum(1),
+        error**2 + (astray * weight).sum(1),
     )
 
 
-def _costs(skin: Skin, code: np.ndarray, lenses: Sequence[Lens], seen: Sequence[Seen], extra: np.ndarray) -> np.ndarray:
+def _costs(skin: Skin, code: np.ndarray, seen: Sequence[Seen], extra: np.ndarray) -> np.ndarray:
     """[1 + L,F] expected squared errors in units of STEP_SCALE squared; inf where a view sees nothing."""
     photo, back = (code == FROM_PHOTO).mean(1), (code == FROM_BACK).mean(1)
     steep = np.maximum(np.abs(skin.normals[skin.faces].mean(1)[:, 2]), 0.05)
-    errors = [view_error(lens.source) for lens in lenses]
-    fill = _fill_error(skin, errors, seen)
+    fill = _fill_error(skin, seen)
     under = photo * (PHOTO_ERROR / steep) ** 2 + back * (BACK_ERROR / steep) ** 2 + (1 - photo - back) * fill
     rows = [under]
-    for error, one, more in zip(errors, seen, extra, strict=True):
-        cost = error**2 + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2
+    for one, more in zip(seen, extra, strict=True):
+        cost = one.error + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2
         rows.append(np.where(one.sight > 0, cost, np.inf))
     cost = np.minimum(np.stack(rows), MOST_ERROR**2) / STEP_SCALE**2
     return np.where(np.isinf(np.stack(rows)), np.inf, cost)
 
 
-def view_error(source: Source) -> float:
-    """8-bit steps by which a view is expected to be wrong, away from the photo more than it was measured."""
-    away = abs((source.azimuth_deg + 180) % 360 - 180)
-    return source.error * (1 + (FAR_SIDE - 1) * float(np.clip(away / 90 - 1, 0, 1)))
-
-
-def _fill_error(skin: Skin, errors: Sequence[float], seen: Sequence[Seen]) -> np.ndarray:
+def _fill_error(skin: Skin, seen: Sequence[Seen]) -> np.ndarray:
     """[F] squared error of the cloth without views: what it differs from them by more than they themselves are wrong.
 
     Both are the truth plus an error of their own, so the squares of the errors add up to that of the difference.
     """
     total, weight = np.zeros(len(skin.faces)), np.zeros(len(skin.faces))
-    for error, one in zip(errors, seen, strict=True):
-        trust = one.sight * skin.area / (error**2 + 9.0)
-        total += trust * (one.difference - error**2)
+    for one in seen:
+        trust = one.sight * skin.area / (one.error + 9.0)
+        total += trust * (one.difference - one.error)
         weight += trust
     mean = spread_over_faces(skin, total / np.maximum(weight, 1e-12), weight / max(float(weight.max()), 1e-12), REACH)
     return FILL_ERROR**2 + np.maximum(mean, 0)

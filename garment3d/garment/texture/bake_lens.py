@@ -21,6 +21,10 @@ BEHIND = 0.012
 STEP, NEAR_STEP = 0.05, 0.012
 """Cloth is not read within the second length of an edge that stands before it by the first: pictures are soft there."""
 POINTS_AT_ONCE = 1 << 19
+SAME_PX = 0.35
+"""Outlines that lie so close to each other are the same."""
+ASTRAY = 2.8
+"""How far a place may be astray, for a mean distance of 1 between the outlines: those show one direction of two."""
 
 
 class Lens(NamedTuple):
@@ -34,7 +38,7 @@ class Lens(NamedTuple):
     before: torch.Tensor
     """[h,w] nearest depth within NEAR_STEP."""
     values: torch.Tensor
-    """[4,H,W] float32: colours and trust."""
+    """[5,H,W] float32: colours, trust, and the squared 8-bit error of colours that lie astray."""
 
 
 class Look(NamedTuple):
@@ -46,6 +50,8 @@ class Look(NamedTuple):
     """[N] float32: 0 where it does not see them, 1 where it sees them well."""
     cos: torch.Tensor
     """[N] float32 cosine of the angle at which they are seen."""
+    astray: torch.Tensor
+    """[N] float32 squared 8-bit error expected because the picture does not lie exactly on the mesh."""
 
 
 def lens_of(source: Source, view: int, points: np.ndarray, faces: np.ndarray, device: str | torch.device) -> Lens:
@@ -55,7 +61,8 @@ def lens_of(source: Source, view: int, points: np.ndarray, faces: np.ndarray, de
     far = _pooled(torch.where(depth.isinf(), -torch.inf, depth), 1)
     reach = max(1, round(NEAR_STEP * _px_per_unit(source.camera) * finer))
     before = -_pooled(-depth, reach)
-    values = torch.cat([source.rgb.float(), source.trust.float()[None]]).to(device)
+    rgb, trust = source.rgb.float().to(device), source.trust.float().to(device)
+    values = torch.cat([rgb, trust[None], _astray(rgb, trust, astray_px(source))[None]])
     return Lens(source, view, far, before, values)
 
 
@@ -81,10 +88,39 @@ def _look(lens: Lens, points: torch.Tensor, normals: torch.Tensor) -> Look:
     open_ = (deep <= lens.depth[y, x] + BEHIND) & (deep <= lens.before[y, x] + STEP) & (grid.abs() <= 1).all(1)
     read = {"padding_mode": "border", "align_corners": False}
     colors = torch.nn.functional.grid_sample(lens.values[None, :3], grid[None, None], mode="bicubic", **read)[0, :, 0]
-    trust = torch.nn.functional.grid_sample(lens.values[None, 3:], grid[None, None], mode="bilinear", **read)[0, 0, 0]
+    rest = torch.nn.functional.grid_sample(lens.values[None, 3:], grid[None, None], mode="bilinear", **read)[0, :, 0]
     ramp = ((cos - LEAST_COS) / (FULL_COS - LEAST_COS)).clamp(0, 1)
-    sight = open_ * ramp * (2 * trust - 1).clamp(0, 1)
-    return Look(colors.T.clamp(0, 255), sight, cos)
+    sight = open_ * ramp * (2 * rest[0] - 1).clamp(0, 1)
+    return Look(colors.T.clamp(0, 255), sight, cos, rest[1])
+
+
+def astray_px(source: Source) -> float:
+    """How far the picture's cloth may lie from the mesh's, in its own pixels, from how far the outlines do."""
+    shown = source.trust.float().cpu() > 0
+    inner = -_pooled(-shown.float(), 1) > 0
+    edge = int(shown.sum()) - int(inner.sum())
+    apart = (1 - source.agreement) * int(shown.sum()) / max(edge, 1)
+    return ASTRAY * max(apart - SAME_PX, 0.0)
+
+
+def _astray(rgb: torch.Tensor, trust: torch.Tensor, sigma_px: float) -> torch.Tensor:
+    """[H,W] mean squared difference per channel between the cloth at a place and about `sigma_px` away."""
+    if sigma_px < 0.3:
+        return torch.zeros_like(trust)
+    solid = (trust > 0).float()
+    parts = torch.cat([rgb * solid, rgb.square() * solid, solid[None]])
+    parts = _blurred(parts, sigma_px) / _blurred(solid[None], sigma_px).clamp(min=1e-3)
+    return 2 * (parts[3:6] - parts[:3].square()).clamp(min=0).mean(0)
+
+
+def _blurred(values: torch.Tensor, sigma_px: float) -> torch.Tensor:
+    """[C,H,W] Gaussian means."""
+    reach = max(1, round(3 * sigma_px))
+    steps = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
+    kernel = torch.exp(-0.5 * (steps / sigma_px) ** 2)
+    kernel = kernel / kernel.sum()
+    rows = torch.nn.functional.conv2d(values[:, None], kernel[None, None, :, None], padding=(reach, 0))
+    return torch.nn.functional.conv2d(rows, kernel[None, None, None], padding=(0, reach))[:, 0]
 
 
 def facing(camera: Camera, points: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
