@@ -30,10 +30,10 @@ def write_core_zero123(path: Path) -> None:
         "cond_stage_model.model.visual.": clip_shapes(SIZES),
         "cc_projection.": {"weight": (768, 772), "bias": (768,)},
     }
-    torch.save({"state_dict": _windows({p + k: s for p, part in parts.items() for k, s in part.items()})}, path)
+    torch.save({"state_dict": windows({p + k: s for p, part in parts.items() for k, s in part.items()})}, path)
 
 
-def _windows(shapes: Shapes) -> dict[str, torch.Tensor]:
+def windows(shapes: Shapes) -> dict[str, torch.Tensor]:
     made = torch.Generator().manual_seed(0)
     numbers: dict[int, torch.Tensor] = {}
     tensors = {}
