@@ -1,6 +1,6 @@
 """Colours of a mesh as they would be printed: sRGB at the vertices, from its texture or its vertex colours.
 
-Only the vertices that are asked for are looked up, so a mesh of millions of triangles costs no more than its light twin.
+Only the vertices asked for are looked up, so a mesh of millions of triangles costs no more than its light twin.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def colours_at(mesh: trimesh.Trimesh, index: np.ndarray) -> np.ndarray | None:
     if fine is not None and len(fine) == len(mesh.vertices):
         return _printed(np.asarray(fine, np.float32)[index, :3])
     if getattr(mesh.visual, "kind", None) in ("vertex", "face"):
-        return _printed(np.asarray(mesh.visual.vertex_colors)[index, :3].astype(np.float32) / 255)
+        own = np.asarray(getattr(mesh.visual, "vertex_colors", None))
+        return _printed(own[index, :3].astype(np.float32) / 255)
     return None
 
 

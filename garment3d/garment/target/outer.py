@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from .seen import Seen, seen
+from .seen import seen
 
 HIDDEN = 0.12
 """A face seen less than this is rather inside, alone."""

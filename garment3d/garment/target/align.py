@@ -1,0 +1,104 @@
+"""Where a target stands before the photo: its front, scale, offset and small turns, found by silhouette and shell.
+
+One photo cannot tell a garment from its mirror image seen from behind; colours or the cut settle that, else the
+plainest answer stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ...errors import MeshError
+from .cloth import Frame, cloth_of, cloth_of_shell, tree_of
+from .contour import photo_silhouette
+from .outer import outer_layer
+from .poses import Guess, front_of, guesses, nearest_turn
+from .settle import Reference, Settled, edge_tree, settle
+from .tidy import Tidied, tidy
+
+if TYPE_CHECKING:
+    import trimesh
+
+LEAST_IOU = 0.5
+"""Below this the target has nothing to do with the photo."""
+
+
+class Alignment(NamedTuple):
+    """How a target is brought into the canonical frame."""
+
+    matrix: np.ndarray
+    """[4,4] similarity from the target's frame; where `mirrored` it turns faces inside out, so wind them back."""
+    front: str
+    """The target's own axis that faces the photo's camera: "+X", "-X", "+Y", "-Y", "+Z" or "-Z"."""
+    mirrored: bool
+    """Whether left and right were swapped."""
+    scale: float
+    """Canonical units per unit of the target."""
+    offset: tuple[float, float, float]
+    """Where the target's origin goes."""
+    turn_deg: float
+    """Angle beyond the axis turn."""
+    iou: float
+    """Of the silhouettes, 0..1."""
+    warnings: tuple[str, ...]
+
+
+def align(
+    target: Tidied, shell: trimesh.Trimesh, soft: np.ndarray, rgb: np.ndarray | None = None, front: str = "auto"
+) -> Alignment:
+    """The Alignment of a target with the photo's [H,W] soft mask and its shell.
+
+    Args:
+        target: the tidied mesh in any frame.
+        shell: the open shell of the same mask, in the canonical frame.
+        soft: mask in 0..1.
+        rgb: [H,W,3] uint8 photo; the target's colours are held against it.
+        front: the target's axis that faces the camera, where it is known.
+
+    Raises:
+        MeshError: no pose gives a silhouette that has to do with the mask.
+    """
+    cloth, frame = cloth_of(target, outer_layer(target.vertices, target.faces))
+    photo = photo_silhouette(soft)
+    plain = tidy(shell)
+    ground = cloth_of_shell(plain)
+    reference = Reference(photo, ground, tree_of(ground), edge_tree(photo))
+    tree = tree_of(cloth)
+    found = guesses(cloth.vertices, cloth.faces, photo, front)
+    tried = [settle(cloth, tree, reference, guess.pose, 12) for guess in _worth_a_try(found)]
+    best = max(tried, key=lambda s: s.iou - 4 * s.apart - 0.03 * s.pose.mirrored)
+    best = settle(cloth, tree, reference, best.pose, 8)
+    if best.iou < LEAST_IOU:
+        raise MeshError(
+            f"The mesh has no overlap with the photo worth the name (IoU {best.iou:.2f}, at least {LEAST_IOU} is "
+            "needed): give the mesh that was made from this photo, or set its front axis."
+        )
+    return _reported(best, frame)
+
+
+def _worth_a_try(found: list[Guess]) -> list[Guess]:
+    best = max(guess.iou for guess in found)
+    return [guess for guess in found if guess.iou > best - 0.1]
+
+
+def _reported(best: Settled, frame: Frame) -> Alignment:
+    linear = best.pose.linear / frame.side
+    offset = best.pose.shift - linear @ frame.middle
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = linear, offset
+    turn = np.diag([-1.0 if best.pose.mirrored else 1.0, 1, 1]) @ best.pose.turn
+    axes = nearest_turn(turn)
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn @ axes.T) - 1) / 2, -1, 1)))
+    warnings = ("The mesh is a mirror image of the garment in the photo and was un-mirrored.",) * best.pose.mirrored
+    return Alignment(
+        matrix,
+        front_of(axes),
+        best.pose.mirrored,
+        best.pose.scale / frame.side,
+        (float(offset[0]), float(offset[1]), float(offset[2])),
+        float(angle),
+        best.iou,
+        warnings,
+    )
