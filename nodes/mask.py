@@ -30,8 +30,15 @@ class ExamplePhoto(io.ComfyNode):
             description="A garment photo that comes with the pack, so that a workflow runs at the first click. "
             "For your own photo put Load Image in its place.",
             search_aliases=["garment example", "sample clothes photo", "demo garment", "load garment photo"],
-            inputs=[io.Combo.Input("photo", names, default=first, tooltip="Which of the bundled photos to use.")],
-            outputs=[io.Image.Output("image", tooltip="The photo at its full size, one garment seen from the front.")],
+            inputs=[
+                io.Combo.Input(
+                    "photo",
+                    names,
+                    default=first,
+                    tooltip="Which of the bundled photos to use; the T-shirt also has its sides and its back.",
+                )
+            ],
+            outputs=[io.Image.Output("image", tooltip="The photo at its full size, one garment.")],
             has_intermediate_output=True,
         )
 

@@ -15,7 +15,7 @@ BACKGROUNDS = ["any plain colour", "Zero123's white"]
 
 def outputs() -> list[io.Output]:
     return [
-        Views.Output("views", tooltip="Pictures, masks and cameras together, for Save Garment."),
+        Views.Output("views", tooltip="Pictures, masks and cameras, for Bake Garment Texture and Save Garment."),
         io.Image.Output("images", tooltip="The pictures as a batch, one per view."),
         io.Mask.Output("masks", tooltip="White on the garment, one per view."),
     ]

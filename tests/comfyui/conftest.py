@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.comfyui.core_hunyuan3d import write_core_hunyuan3d
 from tests.comfyui.core_zero123 import write_core_zero123
 from tests.comfyui.harness import ROOT, Server, comfy_home, comfy_python
 from tests.test_weights_download import Server as Hub
@@ -74,11 +75,13 @@ def server(comfy: tuple[Path, Path], hub: Hub, tmp_path_factory: pytest.TempPath
 
 def write_models(folder: Path) -> None:
     """Small random-weight checkpoints in the official formats, under the official files' names."""
-    for name in ("sams", "checkpoints/zero123", "checkpoints/zero123_in_core", "garment3d/TripoSR"):
+    for name in ("sams", "checkpoints/zero123", "checkpoints/zero123_in_core", "checkpoints/hunyuan3d_in_core",
+                 "garment3d/TripoSR"):  # fmt: skip
         (folder / name).mkdir(parents=True)
     write_sam(folder / "sams" / "sam_vit_h_4b8939.pth")
     write_zero123(folder / "checkpoints" / "zero123" / "zero123-xl.ckpt", lightning=True)
     write_core_zero123(folder / "checkpoints" / "zero123_in_core" / "zero123-xl.ckpt")
+    write_core_hunyuan3d(folder / "checkpoints" / "hunyuan3d_in_core" / "hunyuan_3d_v2.1.ckpt")
     write_triposr(folder / "garment3d" / "TripoSR" / "model.ckpt")
     write_clothes(folder / "garment3d" / "segformer_b2_clothes")
 

@@ -28,6 +28,11 @@ IDS = {
     "Garment3D_LoadZero123",
     "Garment3D_Zero123Views",
     "Garment3D_Zero123Conditioning",
+    "Garment3D_LoadMesh",
+    "Garment3D_FitShell",
+    "Garment3D_OpenHems",
+    "Garment3D_BakeTexture",
+    "Garment3D_CompareMeshes",
 }
 LOCALES = sorted(p.name for p in (ROOT / "locales").iterdir() if p.is_dir())
 ENTRY_TIME = """
@@ -101,7 +106,7 @@ def test_every_language_covers_the_same(locale):
 
 def test_templates_and_thumbnails_are_served(server):
     names = [p.stem for p in WORKFLOWS]
-    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 6
+    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 8
     for name in names:
         assert server.get(f"/api/workflow_templates/garment3d/{name}.jpg")[:3] == b"\xff\xd8\xff"
 
