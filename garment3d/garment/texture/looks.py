@@ -19,6 +19,8 @@ POINTS = 6000
 """Places that are compared, even over the surface."""
 COMPARED_PX = 160
 """Longest side of the pictures that colours are read from."""
+SOFT_PX = 2.0
+"""Sigma of the softened pictures."""
 BEHIND = 0.012
 """Canonical depth by which a place may lie behind the nearest surface and still be it."""
 FACING = (0.25, 0.7)
@@ -48,8 +50,15 @@ class Look(NamedTuple):
 
     colours: np.ndarray
     """[N,3] float32 sRGB 0..1."""
+    soft: np.ndarray
+    """[N,3] the same out of a picture so soft that it no longer matters how sharp it was."""
     weights: np.ndarray
     """[N] float32, 0 where the picture does not show the place, 1 where it faces the camera."""
+
+    @property
+    def softened(self) -> Look:
+        """The Look with its soft colours only."""
+        return self._replace(colours=self.soft)
 
 
 def places_on(vertices: np.ndarray, faces: np.ndarray, count: int = POINTS) -> Places:
@@ -97,7 +106,19 @@ def look(places: Places, depths: Depths, camera: Camera, rgb: torch.Tensor, trus
     over = torch.nn.functional.interpolate(over, small.hw, mode="bilinear", antialias=True)
     xy, _ = project(small, places.points)
     grid = torch.as_tensor(2 * xy / np.array(small.hw[::-1]) - 1, dtype=torch.float32, device=over.device)[None, None]
-    read = torch.nn.functional.grid_sample(over, grid, align_corners=False)[0, :, 0].cpu().numpy()
+    read, soft = (
+        torch.nn.functional.grid_sample(values, grid, align_corners=False)[0, :, 0].cpu().numpy()
+        for values in (over, _softened(over))
+    )
     trusted = read[3] >= LEAST_TRUST
-    colours = np.where(trusted, read[:3] / np.maximum(read[3], 1e-6), 0).T
-    return Look(colours.astype(np.float32), (weights * trusted).astype(np.float32))
+    sharp, soft = (np.where(trusted, v[:3] / np.maximum(v[3], 1e-6), 0).T.astype(np.float32) for v in (read, soft))
+    return Look(sharp, soft, (weights * trusted).astype(np.float32))
+
+
+def _softened(values: torch.Tensor) -> torch.Tensor:
+    """[1,C,H,W] after a Gaussian of SOFT_PX."""
+    reach = int(np.ceil(3 * SOFT_PX))
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=values.device) / SOFT_PX) ** 2)
+    kernel = (kernel / kernel.sum())[None, None].expand(values.shape[1], 1, -1)
+    across = torch.nn.functional.conv2d(values, kernel[:, :, None], padding=(0, reach), groups=len(kernel))
+    return torch.nn.functional.conv2d(across, kernel[..., None], padding=(reach, 0), groups=len(kernel))

@@ -78,7 +78,7 @@ def view_sources(
         fixed.append(_photo_look(vertices, faces, places, back[0], camera, back[1], device))
     laid = [_laid(vertices, faces, places, views, i, device) for i in shown]
     sources = []
-    for one, tone in zip(laid, tones(fixed, [one.look for one in laid]), strict=True):
+    for one, tone in zip(laid, tones(places.points, fixed, [one.look for one in laid]), strict=True):
         pixels = torch.as_tensor(tone.matrix, dtype=torch.float32, device=device)
         pixels = torch.einsum("ck,khw->chw", pixels[:, :3], one.rgb) + 255 * pixels[:, 3, None, None]
         camera, moved, agreement = one.registered

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import nnls
 
 from .looks import Look
 
@@ -20,8 +21,10 @@ ODD = 0.08
 """A place that differs by so much counts half: one picture shows something else there."""
 INDEPENDENT = 30.0
 """Places near each other err alike: so many of them count as one."""
-PRIOR_GAIN, PRIOR_MIX, PRIOR_OFFSET = 0.12, 0.2, 0.02
-"""How far a picture's own gains, mixtures of channels and offsets are from none, as one sigma."""
+PRIOR_GREY, PRIOR_MIX, PRIOR_OFFSET = 0.08, 0.2, 0.02
+"""How far a picture's change of grey, of its channels' mixture and of black may be from none, as one sigma."""
+CELL = 0.08
+"""Size of a neighbourhood, canonical: by so much a pattern may lie elsewhere in a view."""
 ROUNDS = 6
 MOST_UNSEEN = 0.12
 """A picture that nothing ties to the photo is changed by no more than this."""
@@ -49,16 +52,20 @@ class _Pair(NamedTuple):
     """[N,4] colours and 1."""
     b: np.ndarray
     weights: np.ndarray
+    cells: np.ndarray
+    """[N] int, which neighbourhood a place lies in."""
 
 
-def tones(fixed: Sequence[Look], views: Sequence[Look]) -> tuple[Tone, ...]:
-    """One Tone per view, `fixed` being the photo and other pictures that are right as they are.
+def tones(points: np.ndarray, fixed: Sequence[Look], views: Sequence[Look]) -> tuple[Tone, ...]:
+    """One Tone per view; all looks are at the same [N,3] points, and `fixed` are the photo and what is right as it is.
 
     Source: gain compensation of Brown and Lowe, Automatic Panoramic Image Stitching (IJCV 2007), with matrices.
     """
-    pairs = _pairs(fixed, views)
+    cells = _cells(points)
+    pairs = _pairs(cells, fixed, views)
     tied = _tied(pairs, len(views))
-    matrices = _solved([p for p in pairs if tied[p.first]], len(views))
+    soft = [p for p in _pairs(cells, [f.softened for f in fixed], [v.softened for v in views]) if tied[p.first]]
+    matrices = _solved([_ranked(p) for p in soft], len(views))
     for i in np.flatnonzero(~tied).tolist():
         matrices[i] = _from_statistics(fixed, views[i])
     errors = _errors(pairs, matrices)
@@ -70,7 +77,28 @@ def toned(colours: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.clip(colours @ matrix[:, :3].T + matrix[:, 3], 0, 1)
 
 
-def _pairs(fixed: Sequence[Look], views: Sequence[Look]) -> list[_Pair]:
+def _cells(points: np.ndarray) -> np.ndarray:
+    """[N] int, the same for points of one cube of CELL."""
+    index = np.floor(points / CELL).astype(int)
+    return np.unique(index, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _ranked(pair: _Pair) -> _Pair:
+    """The pair with the colours of each neighbourhood laid to each other in order, darkest to darkest.
+
+    Where a pattern lies a little elsewhere in one of the pictures, place by place stripes would meet gaps, and the
+    best match of both would be grey.
+    """
+    both = np.concatenate([pair.a[:, :3], pair.b[:, :3]])
+    axis = np.linalg.eigh(np.cov(both.T))[1][:, -1]
+    axis = axis * np.sign(axis.sum() or 1.0)
+    # Only colours move within a neighbourhood: weights there are much the same.
+    order = np.lexsort((pair.a[:, :3] @ axis, pair.cells))
+    other = np.lexsort((pair.b[:, :3] @ axis, pair.cells))
+    return pair._replace(a=pair.a[order], b=pair.b[other], weights=pair.weights[order], cells=pair.cells[order])
+
+
+def _pairs(cells: np.ndarray, fixed: Sequence[Look], views: Sequence[Look]) -> list[_Pair]:
     found = []
     for i, view in enumerate(views):
         others = [(-1, look) for look in fixed] + [(j, views[j]) for j in range(i)]
@@ -78,7 +106,8 @@ def _pairs(fixed: Sequence[Look], views: Sequence[Look]) -> list[_Pair]:
             weights = view.weights * other.weights
             if weights.sum() >= LEAST_SHARED:
                 kept = np.flatnonzero(weights > 0.02)
-                found.append(_Pair(i, j, _with_one(view.colours[kept]), _with_one(other.colours[kept]), weights[kept]))
+                a, b = _with_one(view.colours[kept]), _with_one(other.colours[kept])
+                found.append(_Pair(i, j, a, b, weights[kept], cells[kept]))
     return found
 
 
@@ -102,14 +131,13 @@ def _solved(pairs: list[_Pair], count: int) -> np.ndarray:
     """[V,3,4] matrices with the least weighted difference between all pairs, odd places counting ever less."""
     none = np.broadcast_to(np.eye(3, 4), (count, 3, 4))
     matrices = none.copy()
-    precision = 1 / np.square(np.full((3, 4), PRIOR_MIX) + np.eye(3, 4) * (PRIOR_GAIN - PRIOR_MIX))
-    precision[:, 3] = 1 / PRIOR_OFFSET**2
+    precision = np.diag([1 / PRIOR_MIX**2] * 3 + [1 / PRIOR_OFFSET**2])
+    precision[:3, :3] += 1 / PRIOR_GREY**2
+    prior = np.kron(np.eye(count), precision)
     for _ in range(ROUNDS if pairs else 0):
         square, right = _normal_equations(pairs, matrices, count)
         for c in range(3):
-            prior = np.tile(precision[c], count)
-            whole = square + np.diag(prior)
-            solution = np.linalg.solve(whole, right[:, c] + prior * none[:, c].ravel())
+            solution = np.linalg.solve(square + prior, right[:, c] + prior @ none[:, c].ravel())
             matrices[:, c] = solution.reshape(count, 4)
     return matrices
 
@@ -139,29 +167,19 @@ def _difference(pair: _Pair, matrices: np.ndarray) -> np.ndarray:
 
 
 def _errors(pairs: list[_Pair], matrices: np.ndarray) -> np.ndarray:
-    """[V] RMS difference, against fixed pictures where shared, else through the neighbours nearest to them.
+    """[V] RMS error of the matched views: two that err each for themselves differ by the root of both squares' sum.
 
-    Two views that err alike and apart differ by √2 of what each errs: hence the halves. Nothing shared leaves inf.
+    inf where a view shares nothing with any other picture.
     """
+    if not pairs:
+        return np.full(len(matrices), np.inf)
     apart = np.array([np.average(np.square(_difference(p, matrices)).mean(1), weights=p.weights) for p in pairs])
-    shared = np.array([p.weights.sum() for p in pairs])
-    known = np.full(len(matrices), np.inf)
-    for i in range(len(matrices)):
-        own = [k for k, p in enumerate(pairs) if p.first == i and p.second < 0]
-        if own:
-            known[i] = np.average(apart[own], weights=shared[own])
-    for _ in range(len(matrices)):
-        reached = known.copy()
-        for i in np.flatnonzero(np.isinf(known)):
-            links = [
-                (k, p.second if p.first == i else p.first) for k, p in enumerate(pairs) if i in (p.first, p.second)
-            ]
-            links = [(k, j) for k, j in links if j >= 0 and np.isfinite(known[j])]
-            if links:
-                values = [(apart[k] + known[j]) / 2 for k, j in links]
-                reached[i] = np.average(values, weights=shared[[k for k, _ in links]])
-        known = reached
-    return np.sqrt(known)
+    shares = np.zeros((len(pairs), len(matrices)))
+    for row, pair in zip(shares, pairs, strict=True):
+        row[[k for k in (pair.first, pair.second) if k >= 0]] = 1
+    weights = np.sqrt([p.weights.sum() for p in pairs])
+    squares = nnls(shares * weights[:, None], apart * weights)[0]
+    return np.where(shares.any(0), np.sqrt(squares), np.inf)
 
 
 def _from_statistics(fixed: Sequence[Look], view: Look) -> np.ndarray:
