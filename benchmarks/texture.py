@@ -5,10 +5,11 @@
 Every texel is compared with the mean albedo of its own surface point (on a shell: of the nearest true point). Seen:
 texels that the photo or one of 18 orbit cameras sees at less than 75°; `limit` is what they would be if each took its
 best-facing exact picture's own pixel: what pictures of that size can give at all. Front, side and back: by the
-normal's azimuth, below 60°, to 120°, beyond, seen or not. Steps, across borders of the photo with any other source,
-in 8-bit numbers: the difference of the mean error on both sides, over 5 × 5 texels each (99.9th percentile and
-greatest), and of single texels; seam: the same across the cuts of the atlas. Never worse than the fill: with bad views,
-side and back may lose at most 0.05 dB against the bake without views.
+normal's azimuth, below 60°, to 120°, beyond, seen or not. Texels whose inside the photo sees, through the neck, are
+counted apart as nape: one texture can't be true on both sides of the cloth. Steps, across borders of the photo with
+any other source, in 8-bit numbers: the difference of the mean error on both sides, over 5 × 5 texels each (99.9th
+percentile and greatest), and of single texels; seam: the same across the cuts of the atlas. Never worse than the fill:
+with bad views, side and back may lose at most 0.05 dB against the bake without views.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from garment3d.garment.texture.unwrap import unwrap
 from garment3d.images import to_uint8
 from garment3d.views.rendered import rendered_orbit
 from tests.truth import Truth, canonical_mesh, make_garment, make_photo, truth_set
-from tests.truth.judged import SEEN_COS, Judged, judged, psnr_of, sampled, seen_by, true_texels
+from tests.truth.judged import Judged, judged, psnr_of, sampled, sight_of, true_texels
 from tests.truth.orbit import degraded, exact_views, fabric_of, unlit
 
 PHOTO_HW, VIEW_HW = (1152, 864), (512, 512)
@@ -100,12 +101,11 @@ def measured(case: Case, size: int) -> tuple[Row, dict[str, Baked]]:
     texels = true_texels(case.entry, case.mesh, size)
     exact = case.views["exact"]
     cameras = (photo_camera(case.entry.photo.soft), *exact.orbit.cameras)
-    facing = seen_by(texels, case.mesh, cameras)
-    seen = facing.max(0) > SEEN_COS
+    sight = sight_of(texels, case.mesh, cameras)
     pictures = [torch.as_tensor(case.entry.photo.rgb / np.float32(255)), *exact.images]
-    limit = psnr_of((sampled(texels, facing, pictures, cameras) - texels.rgb)[seen])
+    limit = psnr_of((sampled(texels, sight, pictures, cameras) - texels.rgb)[sight.seen])
     bakes = {kind: bake(case, views, size) for kind, views in case.views.items()}
-    figures = {kind: judged(texels, seen, atlas_of(baked), baked.source) for kind, (baked, _) in bakes.items()}
+    figures = {kind: judged(texels, sight, atlas_of(baked), baked.source) for kind, (baked, _) in bakes.items()}
     fabric = fabric_of(case.entry)
     cloth = fabric.kind + ("+print" if fabric.chest is not None else "")
     row = Row(case.entry.garment.garment_class, cloth, limit, figures, {k: s for k, (_, s) in bakes.items()})
@@ -114,9 +114,9 @@ def measured(case: Case, size: int) -> tuple[Row, dict[str, Baked]]:
 
 def line(kind: str, f: Judged, seconds: float) -> str:
     return (
-        f"    {kind:5s} seen {f.seen:5.1f}  front {f.front:5.1f}  side {f.side:5.1f}  back {f.back:5.1f} dB"
-        f"   step {f.step_999:5.1f} max {f.step_max:5.1f}  texel {f.pair_999:5.1f}  seam {f.seam_999:5.1f}"
-        f"   photo {f.photo:4.0%} views {f.views:4.0%} filled {f.filled:4.0%}   {seconds:5.1f} s"
+        f"    {kind:5s} seen {f.seen:5.1f}  front {f.front:5.1f}  side {f.side:5.1f}  back {f.back:5.1f}"
+        f"  nape {f.nape:5.1f} dB  step {f.step_999:5.1f} max {f.step_max:5.1f}  texel {f.pair_999:5.1f}"
+        f"  seam {f.seam_999:5.1f}  photo {f.photo:4.0%} views {f.views:4.0%} filled {f.filled:4.0%}   {seconds:5.1f} s"
     )
 
 

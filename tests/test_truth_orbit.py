@@ -17,7 +17,7 @@ from garment3d.metrics import mask_iou
 from garment3d.raster import visible
 from tests.truth import Truth, canonical_mesh, make_garment, make_photo
 from tests.truth.fabric import Fabric
-from tests.truth.judged import PHOTO, judged, psnr_of, steps, true_texels
+from tests.truth.judged import PHOTO, Sight, judged, psnr_of, steps, true_texels
 from tests.truth.orbit import albedo, albedo_near, degraded, exact_photo, exact_views, unlit
 
 STRIPES = Fabric("stripes", np.array([0.9, 0.85, 0.7]), np.array([0.2, 0.3, 0.6]), np.array([0.8, 0.2, 0.2]), 6.0, 3)
@@ -172,9 +172,9 @@ def test_the_true_atlas_judged_against_itself_is_perfect_and_a_grey_one_is_not()
     texels = true_texels(row, mesh, 256)
     atlas, source = np.zeros((256 * 256, 3), np.uint8), np.zeros(256 * 256, np.uint8)
     atlas[texels.index], source[texels.index] = texels.rgb.round(), PHOTO
-    seen = np.ones(len(texels.index), bool)
-    perfect = judged(texels, seen, atlas.reshape(256, 256, 3), source.reshape(256, 256))
+    sight = Sight(np.ones((1, len(texels.index))), np.zeros(len(texels.index), bool))
+    perfect = judged(texels, sight, atlas.reshape(256, 256, 3), source.reshape(256, 256))
     assert min(perfect.seen, perfect.front, perfect.side, perfect.back) > 55
     assert perfect.photo == 1.0 and perfect.seam_999 < 25
-    grey = judged(texels, seen, np.full((256, 256, 3), 128, np.uint8), source.reshape(256, 256))
+    grey = judged(texels, sight, np.full((256, 256, 3), 128, np.uint8), source.reshape(256, 256))
     assert grey.seen == pytest.approx(psnr_of(texels.rgb - 128), abs=1e-6)

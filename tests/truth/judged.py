@@ -48,8 +48,22 @@ class TrueTexels(NamedTuple):
     """[K,2] pairs of flat texel indices that face each other across the cuts of the atlas."""
 
 
+class Sight(NamedTuple):
+    """What cameras see of the texels; the photo's is the first of them."""
+
+    facing: np.ndarray
+    """[C,N] cosine between normal and direction to the camera, 0 where it does not see the outside."""
+    inner: np.ndarray
+    """[N] bool, the photo sees the inside: one texture can't be true on both sides, so these are counted apart."""
+
+    @property
+    def seen(self) -> np.ndarray:
+        """[N] bool."""
+        return (self.facing.max(0) > SEEN_COS) & ~self.inner
+
+
 class Judged(NamedTuple):
-    """How good a bake is; PSNR in dB, steps in 8-bit numbers."""
+    """How good a bake is; PSNR in dB, steps in 8-bit numbers, texels that the photo sees from inside left out."""
 
     seen: float
     """Over all texels that a camera sees."""
@@ -59,6 +73,8 @@ class Judged(NamedTuple):
     """... 60 to 120° from it ..."""
     back: float
     """... and beyond."""
+    nape: float
+    """Over the texels that the photo sees from inside, against their outside."""
     step_999: float
     """Across borders of the photo with another source: 99.9th percentile of `steps`."""
     step_max: float
@@ -138,21 +154,21 @@ def _beside(uv: np.ndarray, ends: np.ndarray, apex: np.ndarray, size: int) -> np
     return row * size + column
 
 
-def seen_by(texels: TrueTexels, mesh: trimesh.Trimesh, cameras: tuple[Camera, ...]) -> np.ndarray:
-    """[C,N] cosine between each texel's normal and the direction to each camera, 0 where the camera does not see it."""
-    result = np.zeros((len(cameras), len(texels.index)), np.float32)
+def sight_of(texels: TrueTexels, mesh: trimesh.Trimesh, cameras: tuple[Camera, ...]) -> Sight:
+    """What the cameras, the photo's first, see of the texels."""
+    facing = np.zeros((len(cameras), len(texels.index)), np.float32)
     for k, camera in enumerate(cameras):
         depth = rasterize(mesh.vertices, mesh.faces, camera, supersample=2).depth
         free = visible(texels.point, camera, depth, BIAS).numpy()
         towards = camera.c2w[:3, 3] - texels.point if camera.projection == "perspective" else camera.c2w[None, :3, 2]
         towards = towards / np.linalg.norm(towards, axis=1, keepdims=True)
-        result[k] = np.where(free, (texels.normal * towards).sum(1), 0)
-    return np.maximum(result, 0)
+        facing[k] = np.where(free, (texels.normal * towards).sum(1), 0)
+    return Sight(np.maximum(facing, 0), facing[0] < 0)
 
 
-def sampled(texels: TrueTexels, facing: np.ndarray, pictures: list[torch.Tensor], cameras: tuple[Camera, ...]):
+def sampled(texels: TrueTexels, sight: Sight, pictures: list[torch.Tensor], cameras: tuple[Camera, ...]) -> np.ndarray:
     """[N,3] 0..255 what a perfect bake could take from [H,W,3] pictures in 0..1: the best-facing one's own pixel."""
-    best, result = facing.argmax(0), np.zeros((len(texels.index), 3), np.float32)
+    best, result = sight.facing.argmax(0), np.zeros((len(texels.index), 3), np.float32)
     for k, (picture, camera) in enumerate(zip(pictures, cameras, strict=True)):
         mine = best == k
         xy, _ = project(camera, texels.point[mine])
@@ -171,17 +187,20 @@ def psnr_of(error: np.ndarray) -> float:
     return min(99.0, -10 * math.log10(max(float((error.astype(float) ** 2).mean()) / 255**2, 1e-12)))
 
 
-def judged(texels: TrueTexels, seen: np.ndarray, atlas: np.ndarray, source: np.ndarray) -> Judged:
-    """The figures of an [S,S,3] uint8 atlas with its [S,S] sources, for [N] bool `seen` texels."""
+def judged(texels: TrueTexels, sight: Sight, atlas: np.ndarray, source: np.ndarray) -> Judged:
+    """The figures of an [S,S,3] uint8 atlas with its [S,S] sources."""
     error = atlas.reshape(-1, 3)[texels.index].astype(np.float32) - texels.rgb
     turned = np.degrees(np.arctan2(np.abs(texels.normal[:, 0]), texels.normal[:, 2]))
-    parts = [seen, turned < 60, (turned >= 60) & (turned <= 120), turned > 120]
+    counted = ~sight.inner
+    parts = [sight.seen, (turned < 60) & counted, (turned >= 60) & (turned <= 120) & counted]
+    parts += [(turned > 120) & counted, sight.inner]
     field, codes = np.zeros((texels.size**2, 3), np.float32), np.zeros(texels.size**2, np.uint8)
-    field[texels.index], codes[texels.index] = error, source.ravel()[texels.index]
+    field[texels.index[counted]] = error[counted]
+    codes[texels.index[counted]] = source.ravel()[texels.index[counted]]
     field, codes = field.reshape(texels.size, texels.size, 3), codes.reshape(texels.size, texels.size)
     step, pair = steps(field, codes)
     seam = seam_steps(field, codes, texels.seams)
-    covered = codes.ravel()[texels.index]
+    covered = source.ravel()[texels.index]
     shares = [float(np.mean(mask)) for mask in (covered == PHOTO, covered >= 10, covered == FILLED)]
     return Judged(*(psnr_of(error[p]) for p in parts), _high(step), _most(step), _high(pair), _high(seam), *shares)
 
