@@ -145,6 +145,21 @@ class PaintRed(io.ComfyNode):
         return io.NodeOutput(red)
 
 
+class NanVertex(io.ComfyNode):
+    """The MESH with one vertex that is no number."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Probe_NanVertex", inputs=[io.Mesh.Input("mesh")], outputs=[io.Mesh.Output("mesh")])
+
+    @classmethod
+    def execute(cls, mesh):
+        broken = copy.copy(mesh)
+        broken.vertices = mesh.vertices.clone()
+        broken.vertices[0, 5] = float("nan")
+        return io.NodeOutput(broken)
+
+
 class Watch(io.ComfyNode):
     """Passes a loaded network on; each of its innermost layers then notes when it begins and dawdles."""
 
@@ -210,7 +225,7 @@ def digest(value):
 
 class Probe(ComfyExtension):
     async def get_node_list(self):
-        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed, Watch, DumpPoses]
+        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed, NanVertex, Watch, DumpPoses]
 
 
 async def comfy_entrypoint():
