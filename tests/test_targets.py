@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from garment3d.camera import photo_camera, project
 from garment3d.garment.loops import boundary_loops
 from garment3d.metrics import surface_distance
 from garment3d.nearest import nearest_on_surface
@@ -15,7 +16,7 @@ from tests.truth.targets import closed, lumped, misplaced, target_of
 @pytest.fixture(scope="module")
 def entry():
     garment = make_garment("tee", 1, step_cm=1.2)
-    return Truth(garment, make_photo(garment, 0, photo=False))
+    return Truth(garment, make_photo(garment, 0))
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +129,16 @@ def test_exact_targets_have_interior_faces_on_some_seeds(entry, true):
     for target in (single, double):
         home = target.mesh.copy().apply_transform(target.matrix)
         assert nearest_on_surface(np.asarray(true.vertices), home).distance.max() < 1e-6
+
+
+def test_colours_are_the_cloths(entry):
+    target = target_of(entry, "exact", 2, coloured=True)
+    home = trimesh.transform_points(target.mesh.vertices, target.matrix)
+    rgb = (target.mesh.visual.vertex_colors[:, :3] / 255) ** (1 / 2.2)
+    photo, camera = entry.photo, photo_camera(entry.photo.soft)
+    forward = np.linalg.inv(target.matrix)[:3, 2]
+    front = nearest_on_surface(home, canonical_mesh(entry.garment, photo)).distance < 1e-6
+    front &= np.asarray(target.mesh.vertex_normals) @ (forward / np.linalg.norm(forward)) > 0.5
+    x, y = project(camera, home[front])[0].astype(int).T
+    off = np.abs(rgb[front] - photo.rgb[y, x] / 255).mean()
+    assert off < 0.2 and np.abs(rgb[front] - photo.rgb[y, x[::-1]] / 255).mean() > off

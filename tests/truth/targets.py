@@ -14,6 +14,7 @@ from scipy.spatial import Delaunay
 from garment3d.garment.loops import boundary_loops
 
 from .lumps import lumped as lumped
+from .orbit import albedo_near
 from .photo import Truth, canonical_mesh
 
 WAVES = 24
@@ -102,14 +103,21 @@ def misplaced(mesh: trimesh.Trimesh, seed: int, mirrored: bool = False) -> Mispl
     return Misplaced(moved, np.linalg.inv(there), {0: "+Z", 1: "+X", -1: "-X"}[quarter], mirrored)
 
 
-def target_of(entry: Truth, kind: Literal["exact", "lumped"], seed: int, mirrored: bool = False) -> Misplaced:
+def target_of(
+    entry: Truth, kind: Literal["exact", "lumped"], seed: int, mirrored: bool = False, coloured: bool = False
+) -> Misplaced:
     """The true garment as a generator would give it, with the matrix back to the canonical frame.
 
     "exact" is closed, on every other seed with a second layer inside, and otherwise the true surface; "lumped" is one
-    solid with its details gone and band-limited noise.
+    solid with its details gone and band-limited noise. `coloured` gives the vertices the cloth's colours, linear.
     """
     true = canonical_mesh(entry.garment, entry.photo)
     if kind == "lumped":
-        return misplaced(lumped(closed(true), seed), seed, mirrored)
-    height = float(np.ptp(true.vertices[:, 1]))
-    return misplaced(closed(true, inside=0.015 * height * (seed % 2)), seed, mirrored)
+        made = lumped(closed(true), seed)
+    else:
+        made = closed(true, inside=0.015 * float(np.ptp(true.vertices[:, 1])) * (seed % 2))
+    target = misplaced(made, seed, mirrored)
+    if coloured:
+        linear = albedo_near(entry, np.asarray(made.vertices)) ** 2.2
+        target.mesh.visual = trimesh.visual.ColorVisuals(target.mesh, vertex_colors=np.round(255 * linear).astype(int))
+    return target
