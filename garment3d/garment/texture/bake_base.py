@@ -42,6 +42,8 @@ class Under(NamedTuple):
     """[N,3] uint8 sRGB."""
     code: torch.Tensor
     """[N] uint8: FROM_PHOTO, FROM_BACK or FROM_FILL."""
+    inside: torch.Tensor
+    """[N] bool: the photo shows the cloth's inside there, through the neck."""
 
 
 def base_of(
@@ -75,7 +77,7 @@ def under(base: Base, surface: Surface, face: torch.Tensor, bary: torch.Tensor) 
     # What lies behind other cloth is not what the photo shows there, but likely of the same cloth.
     colors[hidden] = sample(scene.cloth, scene.plate.camera, xy.float()).T.round().clamp(0, 255).to(torch.uint8)
     code[hidden] = FROM_FILL
-    return Under(colors, code)
+    return Under(colors, code, (kind == PHOTO) & scene.back[face])
 
 
 def places_of(surface: Surface, face: torch.Tensor, bary: torch.Tensor) -> torch.Tensor:

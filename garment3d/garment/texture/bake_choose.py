@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .bake_base import FROM_BACK, FROM_PHOTO, Under
+from .bake_base import FROM_BACK, FROM_FILL, FROM_PHOTO, Under
 from .bake_cut import STEP_SCALE, Choice, chosen
-from .bake_lens import Lens, Look, look
+from .bake_lens import Lens, Look, astray_by, look, outline_astray_px, px_per_unit
 from .bake_skin import CORNERS, Skin, spread_over_faces
 
 PREFERRED_DEG = (90.0, 180.0, 270.0)
@@ -26,6 +26,12 @@ EXTRA_ERROR = 6.0
 PHOTO_ERROR, VIEW_ERROR, FILL_ERROR, BACK_ERROR = 2.0, 3.0, 5.0, 3.0
 """8-bit steps by which a source is surely wrong where it is seen straight on."""
 MOST_ERROR = 80.0
+LEAST_SPOTS = 400
+"""Places that a view must share with the photo to be measured by it."""
+NOISE = 3.0
+"""8-bit steps from pixel to pixel that say nothing of place."""
+SAMPLED_PX = 0.7
+"""What reading one picture on the other's grid costs looks like cloth so far astray."""
 REACH = 0.025
 """Length over which errors are averaged."""
 
@@ -64,10 +70,12 @@ def choose(skin: Skin, beneath: Under, lenses: Sequence[Lens], azimuths_deg: tup
     looks = [look(lens, points, normals) for lens in lenses]
     preferred = _preferred(lenses, azimuths_deg)
     picked = _picked(skin, looks, preferred)
-    seen = [_seen(looks[i], under_rgb, lenses[i].source.error) for i in picked]
-    kept = tuple(lenses[i] for i in picked)
+    astray = _astray(beneath, [lenses[i] for i in picked], [looks[i] for i in picked])
+    kept = tuple(astray_by(lenses[i], far) for i, far in zip(picked, astray, strict=True))
+    seen = [_seen(look(lens, points, normals), under_rgb, lens.source.error) for lens in kept]
     extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i in picked])
-    code = beneath.code.numpy().reshape(-1, len(CORNERS))
+    # What the photo sees through the neck is the cloth's other side: a view of this side may know better.
+    code = torch.where(beneath.inside, FROM_FILL, beneath.code).numpy().reshape(-1, len(CORNERS))
     cost = _costs(skin, code, seen, extra)
     colors = np.stack([under_rgb.mean(1), *(np.where(s.sight[:, None] > 0, s.colors, np.nan) for s in seen)])
     labels = chosen(Choice(cost, colors, skin.area, skin.pairs, skin.lengths))
@@ -107,6 +115,28 @@ def _picked(skin: Skin, looks: Sequence[Look], preferred: list[int]) -> list[int
         picked.append(best)
         covered = np.maximum(covered, sights[best])
     return picked
+
+
+def _astray(beneath: Under, lenses: Sequence[Lens], looks: Sequence[Look]) -> list[float]:
+    """How far each picture's cloth lies from the mesh's in its pixels: what explains its differences from the photo.
+
+    A view that shares too little with the photo is taken for as bad as the others; outlines apart make it worse.
+    """
+    photo = (beneath.code == FROM_PHOTO) & ~beneath.inside
+    rgb = beneath.colors.float()
+    measured = []
+    for lens, view in zip(lenses, looks, strict=True):
+        both = photo & (view.sight.cpu() > 0.5)
+        apart = (view.colors.cpu()[both] - rgb[both]).square().mean(1).clamp(max=MOST_ERROR**2).sum()
+        slope = view.astray.cpu()[both].sum() + NOISE**2 * both.sum()
+        far = max(float(apart / slope.clamp(min=1e-6)) - SAMPLED_PX**2, 0.0) ** 0.5
+        measured.append(far / px_per_unit(lens.source.camera) if int(both.sum()) >= LEAST_SPOTS else np.nan)
+    known = [far for far in measured if not np.isnan(far)]
+    usual = float(np.median(known)) if known else 0.0
+    return [
+        max(outline_astray_px(lens.source), (usual if np.isnan(far) else far) * px_per_unit(lens.source.camera))
+        for lens, far in zip(lenses, measured, strict=True)
+    ]
 
 
 def _seen(view: Look, under_rgb: np.ndarray, error: float) -> Seen:

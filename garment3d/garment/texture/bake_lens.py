@@ -23,6 +23,7 @@ STEP, NEAR_STEP = 0.05, 0.012
 POINTS_AT_ONCE = 1 << 19
 SAME_PX = 0.35
 """Outlines that lie so close to each other are the same."""
+MOST_ASTRAY_PX = 12.0
 ASTRAY = 2.8
 """How far a place may be astray, for a mean distance of 1 between the outlines: those show one direction of two."""
 
@@ -38,7 +39,7 @@ class Lens(NamedTuple):
     before: torch.Tensor
     """[h,w] nearest depth within NEAR_STEP."""
     values: torch.Tensor
-    """[5,H,W] float32: colours, trust, and the squared 8-bit error of colours that lie astray."""
+    """[5,H,W] float32: colours, trust, and the squared 8-bit error of colours that lie astray (by a pixel at first)."""
 
 
 class Look(NamedTuple):
@@ -59,10 +60,10 @@ def lens_of(source: Source, view: int, points: np.ndarray, faces: np.ndarray, de
     finer = max(1, -(-DEPTH_PX // min(source.camera.hw)))
     depth = rasterize(points, faces, source.camera, finer, device).depth
     far = _pooled(torch.where(depth.isinf(), -torch.inf, depth), 1)
-    reach = max(1, round(NEAR_STEP * _px_per_unit(source.camera) * finer))
+    reach = max(1, round(NEAR_STEP * px_per_unit(source.camera) * finer))
     before = -_pooled(-depth, reach)
     rgb, trust = source.rgb.float().to(device), source.trust.float().to(device)
-    values = torch.cat([rgb, trust[None], _astray(rgb, trust, astray_px(source))[None]])
+    values = torch.cat([rgb, trust[None], _slope(rgb, trust)[None]])
     return Lens(source, view, far, before, values)
 
 
@@ -94,13 +95,25 @@ def _look(lens: Lens, points: torch.Tensor, normals: torch.Tensor) -> Look:
     return Look(colors.T.clamp(0, 255), sight, cos, rest[1])
 
 
-def astray_px(source: Source) -> float:
+def outline_astray_px(source: Source) -> float:
     """How far the picture's cloth may lie from the mesh's, in its own pixels, from how far the outlines do."""
     shown = source.trust.float().cpu() > 0
     inner = -_pooled(-shown.float(), 1) > 0
     edge = int(shown.sum()) - int(inner.sum())
     apart = (1 - source.agreement) * int(shown.sum()) / max(edge, 1)
     return ASTRAY * max(apart - SAME_PX, 0.0)
+
+
+def astray_by(lens: Lens, sigma_px: float) -> Lens:
+    """The Lens of a picture whose cloth lies about `sigma_px` of its pixels from the mesh's."""
+    error = _astray(lens.values[:3], lens.values[3], min(sigma_px, MOST_ASTRAY_PX))
+    return lens._replace(values=torch.cat([lens.values[:4], error[None]]))
+
+
+def _slope(rgb: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    """[H,W] mean squared difference per channel from one pixel to the next, inside the cloth."""
+    down, right = torch.gradient(rgb, dim=(1, 2))
+    return (down.square() + right.square()).mean(0) * (-_pooled(-trust, 2) > 0)
 
 
 def _astray(rgb: torch.Tensor, trust: torch.Tensor, sigma_px: float) -> torch.Tensor:
@@ -132,7 +145,7 @@ def facing(camera: Camera, points: torch.Tensor, normals: torch.Tensor) -> torch
     return (normals * torch.nn.functional.normalize(c2w[:3, 3] - points, dim=1)).sum(1)
 
 
-def _px_per_unit(camera: Camera) -> float:
+def px_per_unit(camera: Camera) -> float:
     """Pixels of a canonical length at the origin."""
     away = float(np.linalg.norm(camera.c2w[:3, 3])) if camera.projection == "perspective" else 1.0
     return camera.focal_px / max(away, 1e-6)

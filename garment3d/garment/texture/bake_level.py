@@ -22,6 +22,8 @@ MEET, ALONG = 10.0, 1.0
 """How much two sources want to meet at a border, and a tone to stay as it is along the surface."""
 HOLD_PHOTO, HOLD_FILL, HOLD_VIEW = 1e4, 3e-2, 1e-4
 """How much a source holds to its own tone."""
+TONE_STEP = 20.0
+"""Steps well above this are no difference of tone."""
 MOST_STEP = 48.0
 
 
@@ -36,31 +38,42 @@ class Levelled(NamedTuple):
     """What is left between neighbouring sources at a border, in 8-bit steps."""
 
 
+class Tones(NamedTuple):
+    """The labels' colours around every point."""
+
+    tone: np.ndarray
+    """[P,L,3]."""
+    rough: np.ndarray
+    """[P,L] how much they vary nearby, squared 8-bit steps: a pattern, of which a mean says little."""
+    known: np.ndarray
+    """[P,L] bool."""
+
+
 def level(skin: Skin, chosen: Chosen) -> Levelled:
     """Weights and offsets of all labels at the skin's points."""
     count, points = len(chosen.colors), len(skin.points)
     around = np.zeros((points, count), np.float32)
     tone = np.zeros((points, count, 3), np.float32)
-    known = np.zeros((points, count), bool)
+    rough, known = np.zeros((points, count), np.float32), np.zeros((points, count), bool)
     corner = skin.faces.ravel()
     for label in range(count):
         own = (chosen.labels == label).astype(float) * skin.area
         around[:, label] = np.bincount(corner, np.repeat(own, 3), points)
         valid = ~np.isnan(chosen.colors[label, :, 0])
         colors = np.where(valid[:, None], chosen.colors[label], 0)
-        means, total = faces_to_points(skin, colors, skin.area * valid)
-        tone[:, label] = spread_over_points(skin, means, (total > 0).astype(float), SMOOTH)
+        both, total = faces_to_points(skin, np.concatenate([colors, np.square(colors)], 1), skin.area * valid)
+        both = spread_over_points(skin, both, (total > 0).astype(float), SMOOTH)
+        tone[:, label] = both[:, :3]
+        rough[:, label] = np.maximum(both[:, 3:] - np.square(both[:, :3]), 0).sum(1)
         known[:, label] = total > 0
     around /= np.maximum(around.sum(1, keepdims=True), 1e-12)
     weight = spread_over_points(skin, around, np.ones(points), BLEND)
     anchored, _ = faces_to_points(skin, chosen.anchored[:, None], skin.area)
-    offset, largest = _offsets(skin, around > 0, known, tone, anchored[:, 0] > 0.5)
+    offset, largest = _offsets(skin, Tones(tone, rough, known), around > 0, anchored[:, 0] > 0.5)
     return Levelled(weight / np.maximum(weight.sum(1, keepdims=True), 1e-12), offset, largest)
 
 
-def _offsets(
-    skin: Skin, present: np.ndarray, known: np.ndarray, tone: np.ndarray, anchored: np.ndarray
-) -> tuple[np.ndarray, float]:
+def _offsets(skin: Skin, tones: Tones, present: np.ndarray, anchored: np.ndarray) -> tuple[np.ndarray, float]:
     """[P,L,3] offsets and the largest step that they leave.
 
     Source: Waechter, Moehrle, Goesele, ECCV 2014, section 4 (after Lempitsky, Ivanov, CVPR 2007): one offset per point
@@ -69,7 +82,7 @@ def _offsets(
     grown = _grown(skin, present)
     index = np.full(present.shape, -1)
     index[grown] = np.arange(int(grown.sum()))
-    rows, cols, weights, steps = _meetings(present & known, tone, index)
+    rows, cols, weights, steps = _meetings(tones, present & tones.known, index)
     offset = np.zeros((*present.shape, 3), np.float32)
     if not len(rows):
         return offset, 0.0
@@ -83,22 +96,26 @@ def _offsets(
     matrix = matrix + sparse.diags(hold[grown])
     right = np.stack([np.bincount(rows, weights * s, size) - np.bincount(cols, weights * s, size) for s in steps.T], 1)
     solved = splu(matrix.tocsc(), "MMD_AT_PLUS_A", 0.0, options={"SymmetricMode": True}).solve(right)
-    largest = float(np.abs(solved[rows] - solved[cols] - steps).max())
+    tonal = weights > MEET / 3
+    largest = float(np.abs((solved[rows] - solved[cols] - steps)[tonal]).max(initial=0))
     offset[grown] = solved.clip(-MOST_STEP, MOST_STEP)
     return offset, largest
 
 
-def _meetings(both: np.ndarray, tone: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, ...]:
+def _meetings(tones: Tones, both: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, ...]:
     """Pairs of unknowns that meet at a point: [M] first, [M] second, [M] weights, [M,3] what first must gain more."""
-    rows, cols, steps = [], [], []
+    rows, cols, steps, rough = [], [], [], []
     for first in range(both.shape[1]):
         for second in range(first + 1, both.shape[1]):
             at = np.flatnonzero(both[:, first] & both[:, second])
             rows.append(index[at, first])
             cols.append(index[at, second])
-            steps.append(tone[at, second] - tone[at, first])
+            steps.append(tones.tone[at, second] - tones.tone[at, first])
+            rough.append(tones.rough[at, second] + tones.rough[at, first])
     rows, cols, steps = np.concatenate(rows), np.concatenate(cols), np.concatenate(steps)
-    return rows, cols, np.full(len(rows), MEET), steps.astype(float)
+    # A great step is a pattern that the two show in different places, and no matter of tone.
+    weights = MEET / (1 + (np.square(steps).sum(1) + np.concatenate(rough)) / TONE_STEP**2)
+    return rows, cols, weights, steps.astype(float)
 
 
 def _grown(skin: Skin, present: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from .bake_base import FROM_PHOTO, FROM_VIEW, Under
@@ -30,8 +29,7 @@ def overlaid(overlay: Overlay, beneath: Under, face: torch.Tensor, bary: torch.T
     colors, code = beneath.colors.float(), beneath.code.clone()
     moved = on_skin(offset[:, 0], skin, face, bary)
     # The photo itself never changes.
-    colors += moved * (code != FROM_PHOTO)[:, None]
-    total, most = torch.ones(len(face)), torch.zeros(len(face))
+    colors += moved * ((code != FROM_PHOTO) | beneath.inside)[:, None]
     shares = on_skin(weight, skin, face, bary)
     summed, most = colors * shares[:, :1], shares[:, 0].clone()
     total = shares[:, 0].clone()
@@ -51,11 +49,4 @@ def overlaid(overlay: Overlay, beneath: Under, face: torch.Tensor, bary: torch.T
     # What a view turns out not to see after all, cloth shows.
     missing = (1 - total).clamp(min=0)[:, None]
     rgb = (summed + colors * missing) / (total[:, None] + missing)
-    return Under(rgb.round().clamp(0, 255).to(torch.uint8), code)
-
-
-def untouched(overlay: Overlay) -> np.ndarray:
-    """[F] bool, faces that show nothing of any view."""
-    skin, levelled = overlay.skin, overlay.levelled
-    touched = (levelled.weight[:, 1:] > LEAST_WEIGHT).any(1) | (np.abs(levelled.offset[:, 0]) > 0.25).any(1)
-    return ~touched[skin.faces].any(1)
+    return Under(rgb.round().clamp(0, 255).to(torch.uint8), code, beneath.inside)
