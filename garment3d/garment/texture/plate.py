@@ -57,7 +57,8 @@ class Plate:
 def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: Camera | None = None) -> Plate:
     """The Plate of a [H,W,3] uint8 photo and its [H,W] mask; `camera` defaults to the mask's own `photo_camera`."""
     camera = photo_camera(soft) if camera is None else camera
-    inset = max(INSET_PX / camera.focal_px, INSET)
+    # Made smaller for the atlas, the photo's background reaches as many of the smaller pixels in.
+    inset = max(INSET_PX / min(camera.focal_px, max(texels_per_unit, 1.0)), INSET)
     x0, y0, x1, y1 = _crop(soft, 4 + round(4 / max(texels_per_unit / camera.focal_px, 0.1)))
     scale = min(1.0, texels_per_unit / camera.focal_px)
     hw = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
