@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..garment3d.mask.clothes_labels import GARMENTS
-from . import convert, models, networks, text
+from . import convert, figures, models, networks
 from .mask import CATEGORY
 from .networks import GB
 from .sockets import Clothes
@@ -95,4 +95,4 @@ class ClothesMask(io.ComfyNode):
         convert.show(cls, f"{', '.join(found[0].names)}: {found[0].confidence:.0%} sure")
         mask = convert.mask([f.soft for f in found])
         shown = ui.PreviewImage(convert.tinted(image, mask), cls=cls)
-        return io.NodeOutput(mask, "\n\n".join(text.classes_text(f.found) for f in found), ui=shown)
+        return io.NodeOutput(mask, "\n\n".join(figures.classes_text(f.found) for f in found), ui=shown)

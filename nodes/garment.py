@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import convert, jobs, text
+from . import convert, figures, jobs, text
 from .mask import CATEGORY
 from .sockets import CLASSES
 
@@ -159,8 +159,8 @@ class FitShell(io.ComfyNode):
         options = FitOptions(front, smoothness, symmetry, keep_silhouette, thickness / 1000)
         todo = jobs.fit_jobs(shell, target, mask, image)
         done = [fit_shell(*job, options, bar) for job, bar in convert.bars(todo)]
-        convert.show(cls, text.on_node([text.fit_line(f) for f in done], [f.warnings for f in done]))
-        return io.NodeOutput(convert.mesh([f.mesh for f in done]), "\n\n".join(text.fit_text(f) for f in done))
+        convert.show(cls, figures.on_node([figures.fit_line(f) for f in done], [f.warnings for f in done]))
+        return io.NodeOutput(convert.mesh([f.mesh for f in done]), "\n\n".join(figures.fit_text(f) for f in done))
 
 
 class OpenHems(io.ComfyNode):
@@ -202,6 +202,6 @@ class OpenHems(io.ComfyNode):
         todo = jobs.hem_jobs(mesh, image, mask)
         done = [open_hems(*job, spans, front) for job in convert.steps(todo)]
         lines = [", ".join(o.name for o in d.openings) or "no opening found" for d in done]
-        convert.show(cls, text.on_node(lines, [d.warnings for d in done]))
+        convert.show(cls, figures.on_node(lines, [d.warnings for d in done]))
         result = convert.like(convert.mesh([d.mesh for d in done]), mesh)
         return io.NodeOutput(result, "\n\n".join(text.opened_text(d) for d in done))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from . import convert, jobs, meshfiles, text
+from . import convert, figures, jobs, meshfiles
 from .mask import CATEGORY
 
 
@@ -48,9 +48,9 @@ class LoadMesh(io.ComfyNode):
         from ..garment3d.meshes import read_mesh
 
         found = read_mesh(meshfiles.path(file))
-        convert.show(cls, text.on_node([f"{len(found.mesh.faces)} triangles"], [found.warnings]))
-        figures = text.with_warnings(text.mesh_text(found.mesh), found.warnings)
-        return io.NodeOutput(convert.mesh([found.mesh]), figures)
+        convert.show(cls, figures.on_node([f"{len(found.mesh.faces)} triangles"], [found.warnings]))
+        told = figures.with_warnings(figures.mesh_text(found.mesh), found.warnings)
+        return io.NodeOutput(convert.mesh([found.mesh]), told)
 
 
 class CompareMeshes(io.ComfyNode):
@@ -108,5 +108,5 @@ class CompareMeshes(io.ComfyNode):
         worst = max(100 * c.distance.symmetric / c.height for c in done)
         convert.show(cls, f"{worst:.2g} % of the height apart")
         pictures = convert.image([c.heat_map for c in done])
-        figures = "\n\n".join(text.comparison_text(c, threshold) for c in done)
-        return io.NodeOutput(figures, pictures, worst, ui=ui.PreviewImage(pictures, cls=cls))
+        told = "\n\n".join(figures.comparison_text(c, threshold) for c in done)
+        return io.NodeOutput(told, pictures, worst, ui=ui.PreviewImage(pictures, cls=cls))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import convert, jobs, text
+from . import convert, figures, jobs
 from .mask import CATEGORY
 from .sockets import Views
 
@@ -52,7 +52,7 @@ class Texture(io.ComfyNode):
         todo = jobs.texture_jobs(mesh, image, mask, back_image, back_mask)
         done = [texture_garment(*job, size=size) for job in convert.steps(todo)]
         result = convert.mesh([d.mesh for d in done])
-        return io.NodeOutput(result, result.texture, "\n\n".join(text.figures_text(d.figures) for d in done))
+        return io.NodeOutput(result, result.texture, "\n\n".join(figures.figures_text(d.figures) for d in done))
 
 
 class BakeTexture(io.ComfyNode):
@@ -116,7 +116,7 @@ class BakeTexture(io.ComfyNode):
         done = [bake_texture(*job, options, convert.device(), bar) for job, bar in convert.bars(todo)]
         turns = views.orbit.azimuths_deg if views is not None else ()
         sources = convert.image([source_picture(d.source, turns) for d in done])
-        convert.show(cls, text.on_node([text.bake_line(d.source) for d in done], [d.warnings for d in done]))
+        convert.show(cls, figures.on_node([figures.bake_line(d.source) for d in done], [d.warnings for d in done]))
         result = convert.mesh([d.mesh for d in done])
-        figures = "\n\n".join(text.with_warnings(text.figures_text(d.figures), d.warnings) for d in done)
-        return io.NodeOutput(result, result.texture, sources, figures)
+        told = "\n\n".join(figures.bake_text(d, turns) for d in done)
+        return io.NodeOutput(result, result.texture, sources, told)

@@ -124,7 +124,7 @@ def test_views_that_show_nothing_are_one_sentence(server, tmp_path):
     assert "back_mask" in error_of(server, **graph, drop=drop(("bake", 0)))
 
 
-@pytest.mark.parametrize("name, word", [("triangle.ply", "1 face"), ("rod.stl", "overlap")])
+@pytest.mark.parametrize("name, word", [("triangle.ply", "1 triangle"), ("rod.stl", "overlap")])
 def test_a_mesh_that_is_no_garment_is_one_sentence(server, name, word):
     graph = GROWN | {"target": load(f"3d/fit/{name}")}
     for last in ({"fit": FIT}, {"open": HEMS}):
