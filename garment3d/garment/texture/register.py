@@ -44,6 +44,10 @@ class Registered(NamedTuple):
     moved: Moved
     agreement: float
     """Soft IoU of the mask and the mesh's silhouette, as registered."""
+    drawn: np.ndarray
+    """[h,w] float32 the mesh's silhouette where the picture shows it, at the depths' resolution."""
+    mask: np.ndarray
+    """[h,w] float32 the mask at that resolution."""
 
 
 def register(depths: Depths, camera: Camera, soft: np.ndarray) -> Registered:
@@ -66,7 +70,7 @@ def register(depths: Depths, camera: Camera, soft: np.ndarray) -> Registered:
             best, agreement = found, iou
     unit = camera.hw[0] / small.hw[0]
     moved = Moved(float(best[2] * unit), float(best[1] * unit), float(best[0]))
-    return Registered(moved_camera(camera, moved), moved, agreement)
+    return Registered(moved_camera(camera, moved), moved, agreement, _laid(drawn, center, best), mask)
 
 
 def moved_camera(camera: Camera, moved: Moved) -> Camera:

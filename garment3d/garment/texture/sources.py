@@ -5,6 +5,7 @@ Pictures that a network painted fit neither the mesh nor each other; what can be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,15 +16,22 @@ from ...camera import photo_camera
 from ...data import Camera, Views
 from ...errors import ViewsError
 from ...images import reduced
-from .looks import Look, Places, depths_of, look, places_on
-from .register import Moved, Registered, register
-from .tone import tones
-from .trust import strip_of, trust_of
+from .bend import bend, bent
+from .looks import Depths, Look, Places, depths_of, look, places_on
+from .register import Moved, Registered, overlap, register
+from .tone import Tone, tones
+from .trust import signed_distance, strip_of, trust_of
 
 if TYPE_CHECKING:
     import trimesh
 
 PHOTO_PX = 800
+LEAST_AGREEMENT = 0.7
+"""Below this a view shows another outline than the mesh has."""
+MARGIN = 0.04
+"""How far inside the mesh's edge such a view begins to count, in the picture's longest side."""
+WORTH = 0.003
+"""Bending a view costs sharpness: this much more agreement is worth it."""
 LEAST_PX = 12
 """A mask of fewer pixels shows no garment."""
 
@@ -42,7 +50,7 @@ class Source:
     error: float
     """RMS in 8-bit steps against the photo where both see the garment, through neighbours where they don't."""
     agreement: float
-    """IoU of the picture's mask and the mesh's silhouette after registration."""
+    """IoU of the picture's mask and the mesh's silhouette after registration, before any bending."""
     moved: Moved
 
 
@@ -70,71 +78,105 @@ def view_sources(
         back: A photo of the back and its mask, whose tones count as the photo's do.
     """
     shown = _shown(views)
-    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-    places = places_on(vertices, faces)
-    fixed = [_photo_look(vertices, faces, places, rgb, photo_camera(soft), soft, device)]
+    stage = _Stage(np.asarray(mesh.vertices, float), np.asarray(mesh.faces), device)
+    places = places_on(stage.vertices, stage.faces)
+    fixed = [_photo_look(stage, places, _Photo(rgb, soft, photo_camera(soft)))]
     if back is not None:
-        camera = _registered_back(vertices, faces, back[1], device)
-        fixed.append(_photo_look(vertices, faces, places, back[0], camera, back[1], device))
-    laid = [_laid(vertices, faces, places, views, i, device) for i in shown]
-    sources = []
-    for one, tone in zip(laid, tones(places.points, fixed, [one.look for one in laid]), strict=True):
-        pixels = torch.as_tensor(tone.matrix, dtype=torch.float32, device=device)
-        pixels = torch.einsum("ck,khw->chw", pixels[:, :3], one.rgb) + 255 * pixels[:, 3, None, None]
-        camera, moved, agreement = one.registered
-        sources.append(Source(pixels.clamp_(0, 255), one.trust, camera, one.azimuth_deg, tone.error, agreement, moved))
-    return Prepared(tuple(sources), _left_out(views, shown))
+        fixed.append(_photo_look(stage, places, _Photo(*back, _back_camera(stage, back[1]))))
+    laid = [_laid(stage, places, views, i) for i in shown]
+    matched = tones(places.points, fixed, [one.look for one in laid])
+    sources = tuple(_source(one, tone, device) for one, tone in zip(laid, matched, strict=True))
+    return Prepared(sources, (*_left_out(views, shown), *_other_shapes(sources)))
+
+
+class _Stage(NamedTuple):
+    """The mesh that everything is drawn of."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    device: str | torch.device
+
+    def depths(self, camera: Camera) -> Depths:
+        """What a camera sees of it."""
+        return depths_of(self.vertices, self.faces, camera, device=self.device)
+
+
+class _Photo(NamedTuple):
+    """A photo whose colours and place are right as they are."""
+
+    rgb: np.ndarray
+    soft: np.ndarray
+    camera: Camera
 
 
 class _Laid(NamedTuple):
-    """A view laid to the mesh."""
+    """A view laid to the mesh, in its own colours."""
 
     rgb: torch.Tensor
+    """[3,H,W] float32 in 0..255."""
     trust: torch.Tensor
     registered: Registered
     look: Look
     azimuth_deg: float
 
 
-def _laid(
-    vertices: np.ndarray, faces: np.ndarray, places: Places, views: Views, index: int, device: str | torch.device
-) -> _Laid:
-    mask, picture = views.masks[index].detach().cpu().numpy(), views.images[index].detach().cpu().numpy()
-    depths = depths_of(vertices, faces, views.orbit.cameras[index], device=device)
-    registered = register(depths, views.orbit.cameras[index], mask)
-    picture = picture * np.float32(255)
-    pixels = torch.as_tensor(picture.transpose(2, 0, 1).copy(), device=device)
-    trust = torch.as_tensor(trust_of(strip_of(picture, mask)), device=device)
-    seen = look(places, depths, registered.camera, pixels, trust)
-    return _Laid(pixels, trust, registered, seen, views.orbit.azimuths_deg[index])
+def _laid(stage: _Stage, places: Places, views: Views, index: int) -> _Laid:
+    picture = 255 * views.images[index].detach().float().cpu().permute(2, 0, 1)
+    mask = views.masks[index].detach().float().cpu()
+    camera = views.orbit.cameras[index]
+    depths = stage.depths(camera)
+    registered = register(depths, camera, mask.numpy())
+    picture, mask = _straightened(torch.cat([picture, mask[None]]), registered)
+    trust = torch.from_numpy(trust_of(strip_of(picture.permute(1, 2, 0).numpy(), mask.numpy())))
+    trust = trust * _inside_both(registered, mask.shape)
+    seen = look(places, depths, registered.camera, picture, trust)
+    return _Laid(picture, trust, registered, seen, views.orbit.azimuths_deg[index])
 
 
-def _photo_look(
-    vertices: np.ndarray,
-    faces: np.ndarray,
-    places: Places,
-    rgb: np.ndarray,
-    camera: Camera,
-    soft: np.ndarray,
-    device: str | torch.device,
-) -> Look:
-    """The places in a photo; it is read at most PHOTO_PX large, which is still finer than any view."""
-    step = -(-max(soft.shape) // PHOTO_PX)
-    small, mask = reduced(rgb, step), reduced(soft, step)
-    center = (camera.center_px[0] / step, camera.center_px[1] / step)
-    camera = replace(camera, focal_px=camera.focal_px / step, center_px=center, hw=mask.shape)
-    pixels = torch.as_tensor(small.transpose(2, 0, 1).copy(), device=device)
-    trust = torch.as_tensor(trust_of(strip_of(small, mask)), device=device)
-    return look(places, depths_of(vertices, faces, camera, device=device), camera, pixels, trust)
+def _straightened(picture: torch.Tensor, registered: Registered) -> tuple[torch.Tensor, torch.Tensor]:
+    """[3,H,W] colours and [H,W] mask of a [4,H,W] picture, bent to the mesh's outline where that brings it nearer."""
+    if registered.agreement >= LEAST_AGREEMENT:
+        field = bend(registered.drawn, registered.mask)
+        small = bent(torch.from_numpy(registered.mask)[None], field)[0].numpy()
+        if overlap(registered.drawn, small) > registered.agreement + WORTH:
+            picture = bent(picture, field)
+    return picture[:3], picture[3]
 
 
-def _registered_back(vertices: np.ndarray, faces: np.ndarray, soft: np.ndarray, device: str | torch.device) -> Camera:
+def _inside_both(registered: Registered, hw: Sequence[int]) -> torch.Tensor:
+    """[H,W] float32: 0 outside the mesh's silhouette, and near its edge too where it is not the picture's."""
+    drawn = registered.drawn
+    margin = -1.0 if registered.agreement >= LEAST_AGREEMENT else MARGIN * max(drawn.shape)
+    inside = torch.from_numpy(signed_distance(drawn >= 0.5) - margin).clamp(0, 1)
+    return torch.nn.functional.interpolate(inside[None, None], tuple(hw), mode="bilinear")[0, 0]
+
+
+def _source(laid: _Laid, tone: Tone, device: str | torch.device) -> Source:
+    matrix = torch.as_tensor(tone.matrix, dtype=torch.float32)
+    pixels = torch.einsum("ck,khw->chw", matrix[:, :3], laid.rgb) + 255 * matrix[:, 3, None, None]
+    camera, moved, agreement = laid.registered[:3]
+    return Source(
+        pixels.clamp_(0, 255).to(device), laid.trust.to(device), camera, laid.azimuth_deg, tone.error, agreement, moved
+    )
+
+
+def _photo_look(stage: _Stage, places: Places, photo: _Photo) -> Look:
+    """The places in a photo; it is read at most PHOTO_PX large, which is still finer than the views are compared."""
+    step = -(-max(photo.soft.shape) // PHOTO_PX)
+    rgb, soft = reduced(photo.rgb, step), reduced(photo.soft, step)
+    center = (photo.camera.center_px[0] / step, photo.camera.center_px[1] / step)
+    camera = replace(photo.camera, focal_px=photo.camera.focal_px / step, center_px=center, hw=soft.shape)
+    trust = torch.from_numpy(trust_of(strip_of(rgb, soft)))
+    return look(places, stage.depths(camera), camera, torch.from_numpy(rgb.transpose(2, 0, 1).copy()), trust)
+
+
+def _back_camera(stage: _Stage, soft: np.ndarray) -> Camera:
     """The camera of a photo of the back: orthographic along +Z, laid to the mesh by its mask."""
     camera = photo_camera(soft)
     c2w = np.diag([-1.0, 1.0, -1.0, 1.0])
     c2w[2, 3] = -camera.c2w[2, 3]
     camera = replace(camera, c2w=c2w)
-    return register(depths_of(vertices, faces, camera, device=device), camera, soft).camera
+    return register(stage.depths(camera), camera, soft).camera
 
 
 def _shown(views: Views) -> list[int]:
@@ -149,8 +191,24 @@ def _shown(views: Views) -> list[int]:
 
 
 def _left_out(views: Views, shown: list[int]) -> tuple[str, ...]:
-    empty = [f"{a:g}°" for i, a in enumerate(views.orbit.azimuths_deg) if i not in shown]
+    empty = [a for i, a in enumerate(views.orbit.azimuths_deg) if i not in shown]
     if not empty:
         return ()
-    named = f"The view at {empty[0]} shows" if len(empty) == 1 else f"The views at {', '.join(empty)} show"
-    return (f"{named} no garment and {'is' if len(empty) == 1 else 'are'} left out.",)
+    verbs = ("shows", "is") if len(empty) == 1 else ("show", "are")
+    return (f"{_named(empty)} {verbs[0]} no garment and {verbs[1]} left out.",)
+
+
+def _other_shapes(sources: tuple[Source, ...]) -> tuple[str, ...]:
+    other = [source for source in sources if source.agreement < LEAST_AGREEMENT]
+    if not other:
+        return ()
+    worst, verb = min(source.agreement for source in other), "shows" if len(other) == 1 else "show"
+    return (
+        f"{_named([source.azimuth_deg for source in other])} {verb} another outline than the mesh (they agree to "
+        f"{worst:.0%}, {LEAST_AGREEMENT:.0%} is the least that fits): only what lies well inside both is used.",
+    )
+
+
+def _named(azimuths_deg: Sequence[float]) -> str:
+    places = [f"{azimuth:g}°" for azimuth in azimuths_deg]
+    return f"The view at {places[0]}" if len(places) == 1 else f"The views at {', '.join(places)}"
