@@ -1,7 +1,7 @@
 """The open shell fitted to any mesh of the same garment: true depth from a generator, edges and seams from the photo.
 
 shell ───────────────────────────────┐
-target ─▶ tidy ─▶ align ─▶ outside ──┴─▶ match and bend, coarse to fine ─▶ repair ─▶ Fitted
+target ─▶ tidy ─▶ align ─▶ outside ──┴─▶ match and bend, coarse to fine ─▶ repair ─▶ thickness ─▶ Fitted
 """
 
 from __future__ import annotations
@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...nearest import nearest_on_surface
+from ..target import Alignment, align, tidy
 from .cloth import Cloth, cloth_of
-from .match import samples_of
-from .solve import STEPS, fitted, levels
+from .measure import FitFigures, doubts, figures_of
+from .mirror import middle_of, mirrored
+from .place import Placed, placed
+from .repair import repaired
+from .roughness import finest_reach, roughness
+from .solve import COARSEST, STEPS, Goal, fitted, levels
 
 if TYPE_CHECKING:
     import trimesh
+
+__all__ = ["FitFigures", "FitOptions", "Fitted", "fit_shell"]
+
+READ, COARSE_LEVELS, FINE_LEVELS = 0.1, 3, 4
+"""The reach at which the target's roughness is read, and how many levels lead there and on."""
+BEFORE, AFTER = 3, 2
+"""Steps of the whole that are told for alignment and repair."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class FitOptions:
     front: str = "auto"
     """The target's axis that is its front: auto, +Z, -Z, +X, -X, +Y or -Y."""
     smoothness: float = 0.5
-    """0 follows the target into every dent, 1 takes only its large shape; 0.5 is by the target's own roughness."""
+    """0 follows the target into its dents, 1 takes only its large shape; 0.5 goes by the target's own roughness."""
     symmetry: float = 0.0
     """0 takes the target as it is, 1 the mean of the target and its mirror image."""
     keep_silhouette: bool = True
@@ -37,23 +48,13 @@ class FitOptions:
     """Of the cloth in canonical units; 0 leaves one layer."""
 
 
-class FitFigures(NamedTuple):
-    """How a fit went; distances as shares of the shell's height."""
-
-    distance_before: float
-    """Mean distance from the aligned target of the shell's vertices."""
-    distance_after: float
-    farthest: float
-    crossing_faces: int
-    folded_faces: int
-    target_faces: int
-
-
 class Fitted(NamedTuple):
-    """A fitted shell."""
+    """A fitted shell and how it came about."""
 
     mesh: trimesh.Trimesh
+    """Same faces, uv and visual as the shell; thickness adds the inner layer and the rims."""
     figures: FitFigures
+    alignment: Alignment
     warnings: tuple[str, ...]
 
 
@@ -65,39 +66,73 @@ def fit_shell(
     options: FitOptions = FitOptions(),
     progress: Callable[[int, int], None] | None = None,
 ) -> Fitted:
-    """The shell, same faces and uv, on the outside of a target in any place, size and turn; closed or open, lumpy or not.
+    """The open shell on the outside of a target of any size, place and turn, closed or open, exact or lumpy.
 
     Args:
-        shell: open, in the canonical frame of the photo's camera.
+        shell: in the canonical frame of the photo's camera; split vertices of a texture stay together.
         target: any mesh of the same garment.
         soft: [H,W] mask of the photo that the shell was made from.
-        rgb: [H,W,3] uint8 photo.
+        rgb: [H,W,3] uint8 photo; settles front and back, left and right where outlines can't.
         options: see FitOptions.
         progress: told the steps done and their total; may raise to stop.
+
+    Raises:
+        MeshError: a target that is no surface, or that has nothing to do with the photo.
+
+    Source: the matching is non-rigid ICP with falling stiffness (Amberg, Romdhani, Vetter, CVPR 2007), the stiffness a
+    bilaplacian of the displacement (Botsch, Sorkine, "On Linear Variational Surface Deformation Methods", TVCG 2008).
     """
-    cloth = cloth_of(shell)
-    plan = levels(0.03)
-    done = [0]
-
-    def told() -> None:
-        done[0] += 1
-        if progress is not None:
-            progress(done[0], STEPS * len(plan))
-
-    samples = samples_of(np.asarray(target.vertices, np.float64), np.asarray(target.faces))
-    points = fitted(cloth, samples, plan, options.keep_silhouette, told)
-    figures = _figures(cloth, points, target)
-    return Fitted(_moved(shell, points[cloth.place]), figures, ())
+    steps = _Steps(progress)
+    tidied = tidy(target)
+    alignment = align(tidied, shell, soft, rgb, options.front)
+    steps.tell(BEFORE)
+    goal, cloth = placed(tidied, alignment), cloth_of(shell)
+    points = repaired(cloth, _fitted(cloth, goal, options, steps.tell))
+    steps.tell(AFTER)
+    mesh = _moved(shell, points[cloth.place])
+    warnings = (*tidied.warnings, *alignment.warnings, *doubts(cloth, points, goal))
+    figures = figures_of(cloth, mesh, goal)
+    return Fitted(_thickened(mesh, options.thickness), figures, alignment, tuple(dict.fromkeys(warnings)))
 
 
-def _figures(cloth: Cloth, points: np.ndarray, target: trimesh.Trimesh) -> FitFigures:
-    height = max(float(np.ptp(cloth.points[:, 1])), 1e-12)
-    before, after = (nearest_on_surface(p, target).distance / height for p in (cloth.points, points))
-    return FitFigures(float(before.mean()), float(after.mean()), float(after.max()), 0, 0, len(target.faces))
+def _fitted(cloth: Cloth, goal: Placed, options: FitOptions, tell: Callable[[], None]) -> np.ndarray:
+    """[N,3] places of the cloth: the target's large shape first, then as fine as its outline says it can be trusted."""
+    outline = cloth.seam | cloth.lip
+    goals = [Goal(goal.samples, 1 - options.symmetry / 2)]
+    if options.symmetry > 0:
+        middle = middle_of(cloth.points[outline][:, :2]) if outline.any() else 0.0
+        goals.append(Goal(mirrored(goal.samples, middle), options.symmetry / 2))
+    coarse, none = levels(COARSEST, READ, COARSE_LEVELS), np.zeros(len(outline), bool)
+    held = outline if options.keep_silhouette else none
+    points = fitted(cloth, cloth.points, goals, coarse, outline, tell)
+    finest = finest_reach(roughness(cloth, points, goal.samples), options.smoothness)
+    fine = levels(READ, finest, FINE_LEVELS + 1)[1:]
+    return fitted(cloth, points, goals, fine, held, tell)
+
+
+class _Steps:
+    """Counts what is done of a fit."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+        self.progress, self.done = progress, 0
+
+    def tell(self, count: int = 1) -> None:
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, BEFORE + STEPS * (COARSE_LEVELS + FINE_LEVELS) + AFTER)
 
 
 def _moved(shell: trimesh.Trimesh, vertices: np.ndarray) -> trimesh.Trimesh:
     """The shell with new places for its vertices, everything else kept."""
     moved = shell.copy()
+    # Rounded as files and ComfyUI's MESH hold them, as the shell is.
     moved.vertices = vertices.astype(np.float32)
     return moved
+
+
+def _thickened(mesh: trimesh.Trimesh, thickness: float) -> trimesh.Trimesh:
+    if thickness <= 0:
+        return mesh
+    from ..solidify import solidify
+
+    return solidify(mesh, thickness)

@@ -10,21 +10,30 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-TURN = 0.12
-"""Distance in canonical units that a normal turned by a radian counts for."""
 AGREE = (0.35, 0.8)
 """Cosines between normals from which a match counts at all, and fully."""
 
 
 class Samples(NamedTuple):
-    """Points spread over a target's outside, ready to be asked."""
+    """Points spread over a target's outside."""
 
     points: np.ndarray
     """[S,3] canonical."""
     normals: np.ndarray
     """[S,3] unit, outwards."""
+
+    def by_facing(self, turn: float) -> Asked:
+        """Ready to be asked, a difference of `turn` in place counting as much as one of 1 between normals."""
+        return Asked(self.points, self.normals, turn, cKDTree(np.concatenate([self.points, turn * self.normals], 1)))
+
+
+class Asked(NamedTuple):
+    """Samples with a tree over places and normals together."""
+
+    points: np.ndarray
+    normals: np.ndarray
+    turn: float
     tree: cKDTree
-    """Over places and normals together."""
 
 
 class Match(NamedTuple):
@@ -49,17 +58,12 @@ def samples_of(vertices: np.ndarray, faces: np.ndarray, count: int = 60_000, see
     s, t = random.random((2, count, 1))
     s, t = np.where(s + t > 1, 1 - s, s), np.where(s + t > 1, 1 - t, t)
     points = a[face] + s * (b - a)[face] + t * (c - a)[face]
-    return indexed(points, normal[face] / np.maximum(double[face, None], 1e-300))
+    return Samples(points, normal[face] / np.maximum(double[face, None], 1e-300))
 
 
-def indexed(points: np.ndarray, normals: np.ndarray) -> Samples:
-    """Samples with their tree."""
-    return Samples(points, normals, cKDTree(np.concatenate([points, TURN * normals], 1)))
-
-
-def matched(points: np.ndarray, normals: np.ndarray, target: Samples, reach: float) -> Match:
+def matched(points: np.ndarray, normals: np.ndarray, target: Asked, reach: float) -> Match:
     """The Match of [N,3] cloth points with [N,3] normals; nothing farther than `reach` counts."""
-    found = target.tree.query(np.concatenate([points, TURN * normals], 1))[1]
+    found = target.tree.query(np.concatenate([points, target.turn * normals], 1))[1]
     towards, normal = target.points[found] - points, target.normals[found]
     apart = (towards * normal).sum(1)
     agree = (normals * normal).sum(1)

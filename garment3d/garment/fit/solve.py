@@ -5,7 +5,7 @@ What is bent is the displacement, not the cloth: the shell's own fine shape stay
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ COARSEST = 0.25
 """Where a fit begins: the wavelength over 2π, in canonical units, below which a displacement is smoothed away."""
 OUTLINE_WEIGHT = 100.0
 """How much more than the target the photo's outline counts."""
+TURN, TURN_REACH = 0.12, 0.12
+"""Place given up for facing while the fit is coarse, and the reach from which that shrinks: a fold has many facings."""
 STEPS = 2
 """Matches and solves at each level."""
 
@@ -28,48 +30,71 @@ class Level(NamedTuple):
 
     reach: float
     """Wavelength over 2π in canonical units that is still followed half-way."""
+    turn: float
+    """How much place a match may give up for facing the same way, canonical units per 1 between unit normals."""
     farthest: float
     """Matches beyond this do not count."""
 
 
-def levels(finest: float, count: int = 6) -> list[Level]:
-    """Levels from COARSEST down to `finest`."""
-    reach = np.geomspace(max(COARSEST, finest), finest, count)
-    return [Level(float(r), float(np.clip(1.2 * r, 0.06, 0.25))) for r in reach]
+class Goal(NamedTuple):
+    """What the cloth is pulled to."""
+
+    target: Samples
+    share: float
+    """How much it counts beside others."""
+
+
+class Pull(NamedTuple):
+    """Where the matches want the cloth."""
+
+    wanted: np.ndarray
+    """[N,3] displacement from rest."""
+    weight: np.ndarray
+    """[N] 0..1."""
+
+
+def levels(first: float, finest: float, count: int) -> list[Level]:
+    """`count` levels from a reach of `first` down to `finest`, or up to it."""
+    reach = np.geomspace(first, finest, count).tolist()
+    return [Level(r, TURN * min(1.0, r / TURN_REACH), float(np.clip(1.2 * r, 0.06, 0.25))) for r in reach]
 
 
 def fitted(
     cloth: Cloth,
-    target: Samples,
-    plan: list[Level],
-    keep_silhouette: bool,
+    start: np.ndarray,
+    goals: Sequence[Goal],
+    plan: Sequence[Level],
+    held: np.ndarray,
     told: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """[N,3] places of the cloth on the target; `told` is called after every step and may raise."""
-    moved = np.zeros_like(cloth.points)
-    held = cloth.seam | cloth.lip if keep_silhouette else np.zeros(len(moved), bool)
+    """[N,3] places of the cloth on its goals, from [N,3] places near them; x and y of `held` [N] stay as they are.
+
+    `told` is called after every step and may raise.
+    """
+    points = start
     for level in plan:
+        asked = [(goal.target.by_facing(level.turn), goal.share) for goal in goals]
         for _ in range(STEPS):
-            points = cloth.points + moved
-            match = matched(points, normals(points, cloth.faces), target, level.farthest)
-            wanted = match.point - cloth.points
-            moved = pulled(cloth, wanted, match.weight, level.reach, held)
+            facing = normals(points, cloth.faces)
+            matches = [(matched(points, facing, target, level.farthest), share) for target, share in asked]
+            weight = sum((match.weight * share for match, share in matches), np.zeros(len(points)))
+            total = sum(((m.weight * share)[:, None] * m.point for m, share in matches), np.zeros_like(points))
+            wanted = total / np.maximum(weight, 1e-9)[:, None] - cloth.points
+            points = cloth.points + pulled(cloth, Pull(wanted, weight), level.reach, held)
             told()
-    return cloth.points + moved
+    return points
 
 
-def pulled(cloth: Cloth, wanted: np.ndarray, weight: np.ndarray, reach: float, held: np.ndarray) -> np.ndarray:
-    """[N,3] smooth displacement near the [N,3] wanted one where it has [N] weight; x and y of `held` [N] stay."""
+def pulled(cloth: Cloth, pull: Pull, reach: float, held: np.ndarray) -> np.ndarray:
+    """[N,3] smooth displacement near the wanted one, in x and y 0 at `held` [N]; without any weight nearly 0."""
     bending = reach**4 * cloth.bending
     # A trace of weight everywhere keeps a part without any match where it is, instead of anywhere.
-    data = cloth.area * np.maximum(weight, 1e-4)
-    goal = np.where(weight[:, None] > 0, wanted, 0)
-    result = np.empty_like(wanted)
-    result[:, 2] = _solved(bending, data, data * goal[:, 2])
-    strong = np.where(held, OUTLINE_WEIGHT * cloth.area * (1 + (reach**2 / cloth.area) ** 2), data)
-    plane = np.where(held[:, None], 0, goal[:, :2])
-    result[:, :2] = _solved(bending, strong, strong[:, None] * plane)
-    return result
+    data = cloth.area * np.maximum(pull.weight, 1e-4)
+    goal = np.where(pull.weight[:, None] > 0, pull.wanted, 0)
+    depth = _solved(bending, data, data * goal[:, 2])
+    firm = np.where(held, OUTLINE_WEIGHT * cloth.area * (1 + (reach**2 / cloth.area) ** 2), data)
+    plane = _solved(bending, firm, firm[:, None] * np.where(held[:, None], 0, goal[:, :2]))
+    return np.column_stack([plane, depth])
 
 
 def _solved(bending: sparse.csc_matrix, data: np.ndarray, right: np.ndarray) -> np.ndarray:
