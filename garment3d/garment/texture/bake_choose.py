@@ -32,6 +32,10 @@ NOISE = 3.0
 """8-bit steps from pixel to pixel that say nothing of place."""
 SAMPLED_PX = 0.7
 """What reading one picture on the other's grid costs looks like cloth so far astray."""
+WIDER = 3.0
+"""Over so many times the length that a view lies astray it is compared with the cloth."""
+FAR_ERROR = 1.5
+"""8-bit steps of error per pixel astray: who draws the outline wrongly does so with the cloth."""
 REACH = 0.025
 """Length over which errors are averaged."""
 
@@ -46,9 +50,11 @@ class Seen(NamedTuple):
     cos: np.ndarray
     """[F]."""
     difference: np.ndarray
-    """[F] mean squared 8-bit difference per channel from what lies under it."""
-    error: np.ndarray
-    """[F] squared 8-bit error that the view is expected to have."""
+    """[F] squared 8-bit difference per channel from what lies under it, as far as it can be told."""
+    error: float
+    """Squared 8-bit error that the view is expected to have."""
+    astray: np.ndarray
+    """[F] squared 8-bit error more because it does not lie exactly on the mesh."""
 
 
 class Chosen(NamedTuple):
@@ -72,7 +78,9 @@ def choose(skin: Skin, beneath: Under, lenses: Sequence[Lens], azimuths_deg: tup
     picked = _picked(skin, looks, preferred)
     astray = _astray(beneath, [lenses[i] for i in picked], [looks[i] for i in picked])
     kept = tuple(astray_by(lenses[i], far) for i, far in zip(picked, astray, strict=True))
-    seen = [_seen(look(lens, points, normals), under_rgb, lens.source.error) for lens in kept]
+    seen = [
+        _seen(skin, lens, look(lens, points, normals), under_rgb, far) for lens, far in zip(kept, astray, strict=True)
+    ]
     extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i in picked])
     # What the photo sees through the neck is the cloth's other side: a view of this side may know better.
     code = torch.where(beneath.inside, FROM_FILL, beneath.code).numpy().reshape(-1, len(CORNERS))
@@ -139,18 +147,20 @@ def _astray(beneath: Under, lenses: Sequence[Lens], looks: Sequence[Look]) -> li
     ]
 
 
-def _seen(view: Look, under_rgb: np.ndarray, error: float) -> Seen:
+def _seen(skin: Skin, lens: Lens, view: Look, under_rgb: np.ndarray, far_px: float) -> Seen:
     count = len(CORNERS)
     rgb, sight = view.colors.cpu().numpy().reshape(-1, count, 3), view.sight.cpu().numpy().reshape(-1, count)
-    weight = sight / np.maximum(sight.sum(1, keepdims=True), 1e-9)
-    apart = np.square(rgb - under_rgb).mean(2)
-    astray = view.astray.cpu().numpy().reshape(-1, count)
+    weight = (sight / np.maximum(sight.sum(1, keepdims=True), 1e-9))[..., None]
+    # Where patterns lie astray, their means over a wider piece still tell one cloth from another.
+    over = WIDER * far_px / px_per_unit(lens.source.camera)
+    apart = spread_over_faces(skin, ((rgb - under_rgb) * weight).sum(1), sight.min(1) * skin.area, over)
     return Seen(
-        (rgb * weight[..., None]).sum(1),
+        (rgb * weight).sum(1),
         sight.min(1),
         view.cos.cpu().numpy().reshape(-1, count).mean(1),
-        (apart * weight).sum(1),
-        error**2 + (astray * weight).sum(1),
+        np.square(apart).mean(1),
+        lens.source.error**2 + (FAR_ERROR * far_px) ** 2,
+        (view.astray.cpu().numpy().reshape(-1, count, 1) * weight).sum((1, 2)),
     )
 
 
@@ -158,14 +168,15 @@ def _costs(skin: Skin, code: np.ndarray, seen: Sequence[Seen], extra: np.ndarray
     """[1 + L,F] expected squared errors in units of STEP_SCALE squared; inf where a view sees nothing."""
     photo, back = (code == FROM_PHOTO).mean(1), (code == FROM_BACK).mean(1)
     steep = np.maximum(np.abs(skin.normals[skin.faces].mean(1)[:, 2]), 0.05)
-    fill = _fill_error(skin, seen)
-    under = photo * (PHOTO_ERROR / steep) ** 2 + back * (BACK_ERROR / steep) ** 2 + (1 - photo - back) * fill
-    rows = [under]
-    for one, more in zip(seen, extra, strict=True):
-        cost = one.error + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2
+    astray = np.stack([np.where(one.sight > 0, one.astray, np.inf) for one in seen])
+    least = np.where(np.isinf(astray.min(0)), 0, astray.min(0))
+    # A pattern astray costs cloth as much as the best view, the photo nothing: the least of it is taken off all.
+    photographed = photo * (PHOTO_ERROR / steep) ** 2 + back * (BACK_ERROR / steep) ** 2 - (photo + back) * least
+    rows = [photographed + (1 - photo - back) * _fill_error(skin, seen)]
+    for one, more, far in zip(seen, extra, astray, strict=True):
+        cost = one.error + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2 + far - least
         rows.append(np.where(one.sight > 0, cost, np.inf))
-    cost = np.minimum(np.stack(rows), MOST_ERROR**2) / STEP_SCALE**2
-    return np.where(np.isinf(np.stack(rows)), np.inf, cost)
+    return np.where(np.isinf(rows), np.inf, np.clip(rows, -(MOST_ERROR**2), MOST_ERROR**2) / STEP_SCALE**2)
 
 
 def _fill_error(skin: Skin, seen: Sequence[Seen]) -> np.ndarray:
@@ -175,7 +186,7 @@ def _fill_error(skin: Skin, seen: Sequence[Seen]) -> np.ndarray:
     """
     total, weight = np.zeros(len(skin.faces)), np.zeros(len(skin.faces))
     for one in seen:
-        trust = one.sight * skin.area / (one.error + 9.0)
+        trust = one.sight * skin.area / (one.error + one.astray + 9.0)
         total += trust * (one.difference - one.error)
         weight += trust
     mean = spread_over_faces(skin, total / np.maximum(weight, 1e-12), weight / max(float(weight.max()), 1e-12), REACH)
