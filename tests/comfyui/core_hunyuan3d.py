@@ -109,10 +109,7 @@ def _surface() -> dict[str, torch.Tensor]:
 
 
 def _shirt() -> tuple[np.ndarray, float]:
-    """[51] weights of the position's Fourier features and an offset: above 0 in a shirt with sleeves, else below.
-
-    ComfyUI's mesh has the grid's y, z, x as its x, y, z.
-    """
+    """[51] weights of the position's Fourier features and an offset: above 0 in a shirt with sleeves, else below."""
     at = np.linspace(-1.01, 1.01, 203)
     across = np.select([abs(at) < 0.45, abs(at) < 0.85], [0.5, -0.5], -2.5)
     up = np.select([abs(at) > 0.9, at > 0.3], [-2.5, 1.0], 0.0)
@@ -120,7 +117,7 @@ def _shirt() -> tuple[np.ndarray, float]:
     field, offset = np.zeros(51, np.float32), 0.0
     features = np.concatenate([at[None], np.sin(at * FREQUENCIES[:USED, None]), np.cos(at * FREQUENCIES[:USED, None])])
     basis = np.concatenate([np.ones((1, len(at))), features]).T
-    for axis, wanted in ((1, across), (2, up), (0, deep)):
+    for axis, wanted in ((0, across), (1, up), (2, deep)):
         own = np.linalg.lstsq(basis.T @ basis + 0.05 * np.eye(basis.shape[1]), basis.T @ wanted, rcond=None)[0]
         offset += float(own[0])
         field[axis] = own[1]
