@@ -19,7 +19,7 @@ POINTS = 6000
 """Places that are compared, even over the surface."""
 COMPARED_PX = 160
 """Longest side of the pictures that colours are read from."""
-SOFT_PX = 2.0
+SOFT_PX = 1.5
 """Sigma of the softened pictures."""
 BEHIND = 0.012
 """Canonical depth by which a place may lie behind the nearest surface and still be it."""

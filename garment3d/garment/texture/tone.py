@@ -5,7 +5,7 @@ Views that share nothing with the photo, those of the back, reach it through the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +21,16 @@ ODD = 0.08
 """A place that differs by so much counts half: one picture shows something else there."""
 INDEPENDENT = 30.0
 """Places near each other err alike: so many of them count as one."""
-PRIOR_GREY, PRIOR_MIX, PRIOR_OFFSET = 0.08, 0.2, 0.02
+PRIOR_GREY, PRIOR_MIX, PRIOR_OFFSET = 0.06, 0.2, 0.02
 """How far a picture's change of grey, of its channels' mixture and of black may be from none, as one sigma."""
+MEAN_DOUBT, NEAR_DOUBT, PATTERN_DOUBT = 0.01, 0.05, 0.2
+"""How wrong, as a share of itself, what two pictures show in common may be: on the whole, between neighbourhoods, and
+within them, where patterns are."""
 CELL = 0.08
 """Size of a neighbourhood, canonical: by so much a pattern may lie elsewhere in a view."""
 ROUNDS = 6
+EVEN = 0.3
+"""How much views that differ from each other are taken to err alike, against what all pairs say together."""
 MOST_UNSEEN = 0.12
 """A picture that nothing ties to the photo is changed by no more than this."""
 
@@ -148,16 +153,37 @@ def _normal_equations(pairs: list[_Pair], matrices: np.ndarray, count: int) -> t
     for pair in pairs:
         i, j = pair.first, pair.second
         apart = np.square(_difference(pair, matrices)).sum(1)
-        weights = pair.weights / (1 + apart / ODD**2) ** 2 / (INDEPENDENT * NOISE**2)
-        a, b = pair.a * weights[:, None], pair.b * weights[:, None]
-        square[i, :, i] += a.T @ pair.a
-        if j < 0:
-            right[i] += a.T @ pair.b[:, :3]
-            continue
-        square[j, :, j] += b.T @ pair.b
-        square[i, :, j] -= a.T @ pair.b
-        square[j, :, i] -= b.T @ pair.a
+        for a, b in _levels(pair, pair.weights / (1 + apart / ODD**2) ** 2):
+            square[i, :, i] += a.T @ a
+            if j < 0:
+                right[i] += a.T @ b[:, :3]
+                continue
+            square[j, :, j] += b.T @ b
+            square[i, :, j] -= a.T @ b
+            square[j, :, i] -= b.T @ a
     return square.reshape(4 * count, 4 * count), right.reshape(4 * count, 3)
+
+
+def _levels(pair: _Pair, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows [K,4] of both pictures to be made equal, as certain as they are: the mean, the neighbourhoods, the places.
+
+    A picture's mean colour is sure. How far its pattern leaves the mean depends on how sharp it is.
+    """
+    both = np.concatenate([pair.a, pair.b], 1)
+    total = weights.sum()
+    shared = np.bincount(pair.cells, weights)
+    local = np.stack([np.bincount(pair.cells, column * weights) for column in both.T], 1)
+    local /= np.maximum(shared, 1e-9)[:, None]
+    mean = shared @ local / total
+    spread = NOISE**2 * INDEPENDENT / total
+    for rows, share, doubt in (
+        (mean[None], np.ones(1), MEAN_DOUBT),
+        (local - mean, shared / total, NEAR_DOUBT),
+        (both - local[pair.cells], weights / total, PATTERN_DOUBT),
+    ):
+        colours = np.square(rows[:, :3]).sum(1) @ share
+        rows = rows * np.sqrt(share / (doubt**2 * colours + spread))[:, None]
+        yield rows[:, :4], rows[:, 4:]
 
 
 def _difference(pair: _Pair, matrices: np.ndarray) -> np.ndarray:
@@ -178,7 +204,12 @@ def _errors(pairs: list[_Pair], matrices: np.ndarray) -> np.ndarray:
     for row, pair in zip(shares, pairs, strict=True):
         row[[k for k in (pair.first, pair.second) if k >= 0]] = 1
     weights = np.sqrt([p.weights.sum() for p in pairs])
-    squares = nnls(shares * weights[:, None], apart * weights)[0]
+    # Squares that add up can be given to either view: where nothing tells them apart, each gets its half.
+    halves = (shares / shares.sum(1, keepdims=True) * (apart * weights)[:, None]).sum(0)
+    halves /= np.maximum((shares * weights[:, None]).sum(0), 1e-9)
+    even = EVEN * np.sqrt((shares * weights[:, None] ** 2).sum(0))
+    rows = np.concatenate([shares * weights[:, None], np.diag(even)])
+    squares = nnls(rows, np.concatenate([apart * weights, halves * even]))[0]
     return np.where(shares.any(0), np.sqrt(squares), np.inf)
 
 
