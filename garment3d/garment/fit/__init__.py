@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..target import Alignment, align, tidy
+from ..target import Alignment, align, outer_layer, tidy
 from .cloth import Cloth, cloth_of
 from .measure import FitFigures, doubts, figures_of
 from .mirror import middle_of, mirrored
@@ -84,10 +84,12 @@ def fit_shell(
     """
     steps = _Steps(progress)
     tidied = tidy(target)
-    alignment = align(tidied, shell, soft, rgb, options.front)
+    outer = outer_layer(tidied.vertices, tidied.faces)
+    alignment = align(tidied, shell, soft, rgb, options.front, outer)
     steps.tell(BEFORE)
-    goal, cloth = placed(tidied, alignment), cloth_of(shell)
-    points = repaired(cloth, _fitted(cloth, goal, options, steps.tell))
+    goal, cloth = placed(tidied, outer, alignment), cloth_of(shell)
+    held = (cloth.seam | cloth.lip) & options.keep_silhouette
+    points = repaired(cloth, _fitted(cloth, goal, options, held, steps.tell), held)
     steps.tell(AFTER)
     mesh = _moved(shell, points[cloth.place])
     warnings = (*tidied.warnings, *alignment.warnings, *doubts(cloth, points, goal))
@@ -95,15 +97,14 @@ def fit_shell(
     return Fitted(_thickened(mesh, options.thickness), figures, alignment, tuple(dict.fromkeys(warnings)))
 
 
-def _fitted(cloth: Cloth, goal: Placed, options: FitOptions, tell: Callable[[], None]) -> np.ndarray:
+def _fitted(cloth: Cloth, goal: Placed, options: FitOptions, held: np.ndarray, tell: Callable[[], None]) -> np.ndarray:
     """[N,3] places of the cloth: the target's large shape first, then as fine as its outline says it can be trusted."""
     outline = cloth.seam | cloth.lip
     goals = [Goal(goal.samples, 1 - options.symmetry / 2)]
     if options.symmetry > 0:
         middle = middle_of(cloth.points[outline][:, :2]) if outline.any() else 0.0
         goals.append(Goal(mirrored(goal.samples, middle), options.symmetry / 2))
-    coarse, none = levels(COARSEST, READ, COARSE_LEVELS), np.zeros(len(outline), bool)
-    held = outline if options.keep_silhouette else none
+    coarse = levels(COARSEST, READ, COARSE_LEVELS)
     points = fitted(cloth, cloth.points, goals, coarse, outline, tell)
     finest = finest_reach(roughness(cloth, points, goal.samples), options.smoothness)
     fine = levels(READ, finest, FINE_LEVELS + 1)[1:]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..target import Alignment, Tidied, outer_layer
+from ..target import Alignment, Outer, Tidied
 from .match import Samples, samples_of
 
 
@@ -20,9 +20,8 @@ class Placed(NamedTuple):
     samples: Samples
 
 
-def placed(target: Tidied, alignment: Alignment) -> Placed:
+def placed(target: Tidied, outer: Outer, alignment: Alignment) -> Placed:
     """The outside of a target where its alignment says."""
-    outer = outer_layer(target.vertices, target.faces)
     kept = outer.kept if outer.kept.any() else np.ones(len(target.faces), bool)
     # A reflection turns all faces inside out, so there those that were right are wound back.
     turned = outer.flipped != (np.linalg.det(alignment.matrix[:3, :3]) < 0)

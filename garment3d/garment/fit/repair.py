@@ -25,8 +25,11 @@ def faults(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return crossing_faces(mesh) | folded_faces(mesh)
 
 
-def repaired(cloth: Cloth, points: np.ndarray) -> np.ndarray:
-    """[N,3] places with the fewest faults that smoothing around them gives; without faults the places as they are."""
+def repaired(cloth: Cloth, points: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """[N,3] places with the fewest faults that smoothing around them gives; without faults the places as they are.
+
+    The x and y of `held` [N] stay.
+    """
     best, bad = points, faults(points, cloth.faces)
     moved = points - cloth.points
     fewest = int(bad.sum())
@@ -34,6 +37,7 @@ def repaired(cloth: Cloth, points: np.ndarray) -> np.ndarray:
         if not bad.any():
             break
         moved = _calmed(cloth, moved, np.unique(cloth.faces[bad]), radius)
+        moved[held, :2] = points[held, :2] - cloth.points[held, :2]
         bad = faults(cloth.points + moved, cloth.faces)
         if bad.sum() < fewest:
             best, fewest = cloth.points + moved, int(bad.sum())

@@ -94,7 +94,7 @@ def pulled(cloth: Cloth, pull: Pull, reach: float, held: np.ndarray) -> np.ndarr
     depth = _solved(bending, data, data * goal[:, 2])
     firm = np.where(held, OUTLINE_WEIGHT * cloth.area * (1 + (reach**2 / cloth.area) ** 2), data)
     plane = _solved(bending, firm, firm[:, None] * np.where(held[:, None], 0, goal[:, :2]))
-    return np.column_stack([plane, depth])
+    return np.column_stack([np.where(held[:, None], 0, plane), depth])
 
 
 def _solved(bending: sparse.csc_matrix, data: np.ndarray, right: np.ndarray) -> np.ndarray:
