@@ -13,9 +13,9 @@ import numpy as np
 from ...errors import MeshError
 from .cloth import Frame, cloth_of, cloth_of_shell, tree_of
 from .contour import photo_silhouette
-from .outer import outer_layer
+from .outer import Outer, outer_layer
 from .poses import Guess, front_of, guesses, nearest_turn
-from .settle import Reference, Settled, edge_tree, settle
+from .settle import Settled, reference_of, settle
 from .tidy import Tidied, tidy
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ class Alignment(NamedTuple):
 
 
 def align(
-    target: Tidied, shell: trimesh.Trimesh, soft: np.ndarray, rgb: np.ndarray | None = None, front: str = "auto"
+    target: Tidied,
+    shell: trimesh.Trimesh,
+    soft: np.ndarray,
+    rgb: np.ndarray | None = None,
+    front: str = "auto",
+    outer: Outer | None = None,
 ) -> Alignment:
     """The Alignment of a target with the photo's [H,W] soft mask and its shell.
 
@@ -56,15 +61,15 @@ def align(
         soft: mask in 0..1.
         rgb: [H,W,3] uint8 photo; the target's colours are held against it.
         front: the target's axis that faces the camera, where it is known.
+        outer: the target's outer layer, where it is known.
 
     Raises:
         MeshError: no pose gives a silhouette that has to do with the mask.
     """
-    cloth, frame = cloth_of(target, outer_layer(target.vertices, target.faces))
+    cloth, frame = cloth_of(target, outer_layer(target.vertices, target.faces) if outer is None else outer)
     photo = photo_silhouette(soft)
     plain = tidy(shell)
-    ground = cloth_of_shell(plain)
-    reference = Reference(photo, ground, tree_of(ground), edge_tree(photo))
+    reference = reference_of(photo, cloth_of_shell(plain))
     tree = tree_of(cloth)
     found = guesses(cloth.vertices, cloth.faces, photo, front)
     tried = [settle(cloth, tree, reference, guess.pose, 12) for guess in _worth_a_try(found)]

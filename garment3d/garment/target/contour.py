@@ -90,6 +90,28 @@ def mesh_silhouette(vertices: np.ndarray, faces: np.ndarray) -> Silhouette:
     return Silhouette((piece >= 0).numpy(), depth.numpy().astype(np.float64))
 
 
+class Goal(NamedTuple):
+    """What a target's silhouette should be: the photo's, and where caps over its openings may add to that."""
+
+    photo: Silhouette
+    covered: Silhouette
+
+    @property
+    def sure(self) -> np.ndarray:
+        """[N] bool, points of the photo's edge that no cap covers."""
+        row, column = np.nonzero(self.photo.solid & ~binary_erosion(self.photo.solid))
+        return ~binary_erosion(self.covered.solid, iterations=2)[row, column]
+
+    def overlap(self, solid: np.ndarray) -> float:
+        """IoU in 0..1 of a binary picture with the photo's, caps not counted; 0 where both are empty."""
+        return overlap(solid & (self.photo.solid | ~self.covered.solid), self.photo.solid)
+
+
+def goal_of(photo: Silhouette, vertices: np.ndarray, faces: np.ndarray) -> Goal:
+    """The Goal for the photo's silhouette and the mesh of its capped shell."""
+    return Goal(photo, Silhouette(mesh_silhouette(vertices, faces).solid | photo.solid))
+
+
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union in 0..1 of two binary pictures; 0 where both are empty."""
     return float((a & b).sum()) / max(int((a | b).sum()), 1)

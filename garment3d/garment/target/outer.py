@@ -14,15 +14,17 @@ from scipy.spatial import KDTree
 
 from .seen import seen
 
-HIDDEN = 0.12
+HIDDEN = 0.06
 """A face seen less than this is rather inside, alone."""
 SURE = 0.25
 """How much more it must be seen for a full vote."""
 WALL = 0.04
 """Thickest double wall, as a share of the longest side."""
+UNSURE, CLEAR, BETTER = 0.75, 0.5, 1.4
+"""The inner side of such a wall is seen less than the first, its outer side more than the second and so much better."""
 ROUNDS = 30
 """Steps over which a decision spreads to neighbours."""
-ISLAND = 0.002
+ISLAND = 0.015
 """A patch below this share of the whole area goes with what surrounds it."""
 
 
@@ -100,16 +102,20 @@ def _turned(evidence: np.ndarray, pairs: _Pairs) -> np.ndarray:
 
 def _inner_walls(centre: np.ndarray, normal: np.ndarray, own: np.ndarray, thickness: float) -> np.ndarray:
     """[N] faces that lie close behind ones that are seen far better and face the other way."""
-    unsure, clear = np.flatnonzero((own > 0) & (own < 0.6)), np.flatnonzero(own > 0.5)
+    unsure, clear = np.flatnonzero((own > 0) & (own < UNSURE)), np.flatnonzero(own > CLEAR)
     if not len(unsure) or not len(clear):
         return unsure[:0]
-    apart, nearest = KDTree(centre[clear]).query(centre[unsure], distance_upper_bound=thickness)
+    # Directions are part of the key, so that a wall's back is met and not the next face of the same wall.
+    keys = np.concatenate([centre[clear], thickness * normal[clear]], 1)
+    asked = np.concatenate([centre[unsure], -thickness * normal[unsure]], 1)
+    apart, nearest = KDTree(keys).query(asked, distance_upper_bound=1.5 * thickness)
     met = np.isfinite(apart)
     unsure, behind = unsure[met], clear[nearest[met]]
     offset = centre[behind] - centre[unsure]
-    hides = (offset * normal[unsure]).sum(1) < -0.5 * apart[met]
+    apart = np.linalg.norm(offset, axis=1)
+    hides = ((offset * normal[unsure]).sum(1) < -0.5 * apart) & (apart < thickness)
     opposite = (normal[behind] * normal[unsure]).sum(1) < -0.5
-    return unsure[hides & opposite & (own[behind] > 1.6 * own[unsure])]
+    return unsure[hides & opposite & (own[behind] > BETTER * own[unsure])]
 
 
 def _spread(

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-from .cloth import TURNED, Cloth
-from .contour import Edge, Silhouette, mesh_silhouette, overlap
+from .cloth import TURNED, Cloth, tree_of
+from .contour import Edge, Goal, Silhouette, goal_of, mesh_silhouette
 from .poses import Pose
 
 EDGE_REACH = 0.12
@@ -26,10 +26,23 @@ SHARPEST = 0.0015
 class Reference(NamedTuple):
     """What a target is moved onto, with search trees made once."""
 
-    photo: Silhouette
+    goal: Goal
     shell: Cloth
     shell_tree: KDTree
-    edge_tree: KDTree
+    certain: Edge
+    """The photo's outline where no cap covers it."""
+    possible: Edge
+    """The photo's outline and that of the covered openings."""
+    possible_tree: KDTree
+
+
+def reference_of(photo: Silhouette, shell: Cloth) -> Reference:
+    """The Reference for the photo's silhouette and its capped shell."""
+    goal = goal_of(photo, shell.vertices, shell.faces)
+    sure = goal.sure
+    certain = Edge(photo.edge.points[sure], photo.edge.normals[sure])
+    possible = Edge(*(np.concatenate(pair) for pair in zip(photo.edge, goal.covered.edge, strict=True)))
+    return Reference(goal, shell, tree_of(shell), certain, possible, KDTree(_edge_key(possible)))
 
 
 class Settled(NamedTuple):
@@ -61,32 +74,25 @@ def settle(cloth: Cloth, tree: KDTree, reference: Reference, pose: Pose, rounds:
         pose = _stepped(pose, pulls)
     solid = mesh_silhouette(pose(cloth.vertices), cloth.faces).solid
     gaps = np.sort(np.abs(_joined(_surface_pulls(cloth, tree, reference, pose)).gap))
-    return Settled(pose, overlap(solid, reference.photo.solid), float(gaps[: int(0.9 * len(gaps))].mean()))
+    return Settled(pose, reference.goal.overlap(solid), float(gaps[: int(0.9 * len(gaps))].mean()))
 
 
 def _edge_pull(edge: Edge, reference: Reference) -> _Pull:
     """How the target's outline should move in the picture, by pairs found from either side."""
-    goal = reference.photo.edge
     if not len(edge.points):
         return _Pull(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
-    forth = reference.edge_tree.query(_edge_key(edge))[1]
-    back = KDTree(_edge_key(edge)).query(_edge_key(goal))[1]
-    mine = np.concatenate([np.arange(len(edge.points)), back])
-    theirs = np.concatenate([forth, np.arange(len(goal.points))])
-    along = np.pad(goal.normals[theirs], ((0, 0), (0, 1)))
-    apart = goal.points[theirs, :2] - edge.points[mine, :2]
-    near = np.linalg.norm(apart, axis=1) < EDGE_REACH
-    gap = (apart * goal.normals[theirs]).sum(1)
-    return _Pull(edge.points[mine][near], along[near], gap[near])
+    near = reference.possible_tree.query(_edge_key(edge))[1]
+    theirs = [reference.possible.points[near], reference.certain.points]
+    along = np.concatenate([reference.possible.normals[near], reference.certain.normals])
+    mine = np.append(np.arange(len(edge.points)), KDTree(_edge_key(edge)).query(_edge_key(reference.certain))[1])
+    apart = np.concatenate(theirs)[:, :2] - edge.points[mine, :2]
+    close = np.linalg.norm(apart, axis=1) < EDGE_REACH
+    gap = (apart * along).sum(1)
+    return _Pull(edge.points[mine][close], np.pad(along, ((0, 0), (0, 1)))[close], gap[close])
 
 
 def _edge_key(edge: Edge) -> np.ndarray:
     return np.concatenate([edge.points[:, :2], TURNED * edge.normals], 1)
-
-
-def edge_tree(photo: Silhouette) -> KDTree:
-    """A search tree over the outline of the photo."""
-    return KDTree(_edge_key(photo.edge))
 
 
 def _surface_pulls(cloth: Cloth, tree: KDTree, reference: Reference, pose: Pose) -> list[_Pull]:
