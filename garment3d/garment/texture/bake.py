@@ -18,13 +18,15 @@ from ...data import Views
 from ...errors import MaskError, MeshError
 from ...raster import rasterize
 from .atlas import PADDING, TEXELS_AT_ONCE, dressed, texels, widened
-from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, base_of, under
+from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, Under, base_of, under
 from .bake_choose import choose
+from .bake_flat import flattened, light_of
 from .bake_lens import lens_of
 from .bake_level import level
 from .bake_map import source_picture
 from .bake_over import Overlay, overlaid
-from .bake_skin import skin_of, spots
+from .bake_skin import Skin, skin_of, spots
+from .light import Light
 from .paint import Surface
 from .plate import at_most
 from .sources import Prepared, view_sources
@@ -111,14 +113,28 @@ def bake_texture(
     surface = Surface(vertices, faces, uv, texels_per_unit / options.size)
     back = None if back_rgb is None else (back_rgb, back_soft)
     base = base_of(surface, rgb, soft, back, texels_per_unit)
+    skin = skin_of(vertices, faces)
+    beneath = under(base, surface, *spots(skin))
     overlay, warnings = None, ()
     if views is not None:
-        prepared = view_sources(mesh, views, rgb, soft, None if back_soft is None else (back_rgb, back_soft), device)
-        overlay, warnings = _overlay(surface, base, prepared, views, options, device), prepared.warnings
-    atlas, source = _painted(surface, base, overlay, options.size, device, progress)
+        back_views = None if back_rgb is None or back_soft is None else (back_rgb, back_soft)
+        prepared = view_sources(mesh, views, rgb, soft, back_views, device)
+        overlay, warnings = _overlay(skin, beneath, prepared, views, options, device), prepared.warnings
+    light = light_of(skin, beneath) if options.flatten > 0 else None
+    atlas, source = _painted(_Layers(surface, base, skin, overlay, light), options, device, progress)
     step = overlay.levelled.largest_step if overlay else 0.0
     figures = _figures(source, step, photo_camera(soft).focal_px / texels_per_unit)
     return Baked(dressed(vertices, faces, uv, atlas), source, figures, warnings)
+
+
+class _Layers(NamedTuple):
+    """All that a texel's colour depends on."""
+
+    surface: Surface
+    base: Base
+    skin: Skin
+    overlay: Overlay | None
+    light: Light | None
 
 
 def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: BakeOptions) -> None:
@@ -149,15 +165,13 @@ def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: Bak
 
 
 def _overlay(
-    surface: Surface, base: Base, prepared: Prepared, views: Views, options: BakeOptions, device: str | torch.device
+    skin: Skin, beneath: Under, prepared: Prepared, views: Views, options: BakeOptions, device: str | torch.device
 ) -> Overlay:
     """The views over the base: which faces show which, and how they meet."""
-    skin = skin_of(surface.vertices, surface.faces)
-    numbers = _numbers(prepared, views)
     lenses = [
-        lens_of(source, k, skin.points, skin.faces, device) for source, k in zip(prepared.sources, numbers, strict=True)
+        lens_of(source, k, skin.points, skin.faces, device)
+        for source, k in zip(prepared.sources, _numbers(prepared, views), strict=True)
     ]
-    beneath = under(base, surface, *spots(skin))
     chosen = choose(skin, beneath, lenses, options.azimuths_deg)
     return Overlay(skin, chosen, level(skin, chosen))
 
@@ -174,14 +188,10 @@ def _numbers(prepared: Prepared, views: Views) -> list[int]:
 
 
 def _painted(
-    surface: Surface,
-    base: Base,
-    overlay: Overlay | None,
-    size: int,
-    device: str | torch.device,
-    progress: Progress | None,
+    layers: _Layers, options: BakeOptions, device: str | torch.device, progress: Progress | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """[S,S,3] uint8 atlas and [S,S] uint8 source map."""
+    size, (surface, base, skin, overlay, light) = options.size, layers
     atlas, source = np.zeros((size * size, 3), np.uint8), np.full(size * size, EMPTY, np.uint8)
     total = -(-size // max(1, TEXELS_AT_ONCE // size))
     for done, band in enumerate(texels(surface.uv, surface.faces, size, device), 1):
@@ -190,6 +200,8 @@ def _painted(
         shown = under(base, surface, face, bary)
         if overlay is not None:
             shown = overlaid(overlay, shown, face, bary)
+        if light is not None:
+            shown = flattened(light, options.flatten, skin, shown, face, bary)
         atlas[index], source[index] = shown.colors.numpy(), shown.code.numpy()
         if progress is not None:
             progress(done, total)

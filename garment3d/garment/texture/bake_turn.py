@@ -16,10 +16,13 @@ from scipy.spatial import cKDTree
 from .plate import Plate, sample
 from .project import RIM_POINTS, Turn, rim
 
-STEEP_COS = 0.12
+STEEP_COS = 0.25
 """Surface that faces the photo's camera less than this shows it only streaks."""
 STEEP_LENGTH = 0.05
 """Turns a missing cosine into a length, to be compared with the distance to the rim."""
+
+STEADY = 20 * RIM_POINTS
+"""Rim points, the nearest triangles' own, over which the way inwards is averaged."""
 
 
 class Rim(NamedTuple):
@@ -84,7 +87,14 @@ def _rim_of(trusted: np.ndarray, field: np.ndarray, points: np.ndarray, faces: n
     back /= np.maximum(np.linalg.norm(back, axis=1, keepdims=True), 1e-9)
     edge = (trusted >= field[0])[np.stack([a, b, c], 1)].any(1)
     inward = np.where(edge[:, None], field[1:3, a].T, back)
-    return Rim(line.reshape(-1, 3), np.tile(inward, (RIM_POINTS, 1)))
+    return _steadied(Rim(line.reshape(-1, 3), np.tile(inward, (RIM_POINTS, 1))))
+
+
+def _steadied(line: Rim) -> Rim:
+    """The Rim with the ways inwards averaged along it: each triangle's own is noise that would break stripes."""
+    near = cKDTree(line.points).query(line.points, k=range(1, min(STEADY, len(line.points)) + 1))[1]
+    inward = line.inward[near].mean(1) if len(line.points) else line.inward
+    return line._replace(inward=inward / np.maximum(np.linalg.norm(inward, axis=1, keepdims=True), 1e-9))
 
 
 def _along(trusted: np.ndarray, line: Rim, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
