@@ -1,6 +1,6 @@
 """The hems of a closed mesh opened: caps over neck, cuffs, hem, waist and legs cut away, the inside layer dropped.
 
-mesh ─▶ light copy ─▶ align ─▶ outer layer ─▶ sheets over the openings ─▶ cut ─▶ largest outer pieces ─▶ rims to the lips
+mesh ─▶ light copy ─▶ align ─▶ outer layer ─▶ sheets over the openings ─▶ cut ─▶ outer pieces ─▶ rims to the lips
 The mesh keeps its own triangles; new vertices lie on the cuts only. Where the cuts go is read from the photo's outline.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 from ..data import Opening
 from ..errors import MeshError
 from .hems_carry import carried
-from .hems_cut import Split, compacted, parts, split, weld
+from .hems_cut import cut_off, kept_faces, parts, uncut, weld
 from .hems_draw import drawn
 from .hems_layers import Skin, garment_pieces, layers_of, skin_of
-from .hems_sheet import Sheet, offsets
+from .hems_sheet import Offsets, Sheet, offsets
 from .hems_walls import sheets_of
 from .loops import openings
 from .openings import Span, find_openings
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 LIGHT = 50_000
 """Faces of the copy on which the mesh is aligned and its layers are told apart."""
 SHELL = 4_000
-INSET = 0.012
-"""How far inside a lip the cut runs, in canonical units: as far as a cap is usually rounded off."""
 REACH = 0.35
 """How far beyond its sheet a cap may reach, in widths of the opening."""
+NEAR, STRAP = 0.04, 0.006
+"""Two openings this near share a strap, of which at least the second stays."""
 CORE = 0.3
 """Share of what is beyond a sheet that must lie over the opening itself, not beside it."""
 
@@ -89,11 +89,13 @@ def open_hems(
     skin = skin_of(light, alignment.matrix)
     body = _body(mesh, alignment.matrix, skin)
     sheets = sheets_of(skin.points, skin.normals, soft, rgb, spans)
-    values = [_beyond(sheet, body) for sheet in sheets]
+    cut = uncut(body.faces, body.place)
+    for number, value in enumerate(_beyond_cuts(sheets, body)):
+        cut = cut_off(cut, value[body.place], number)
     warnings = alignment.warnings
-    cut = split(body.faces, body.place, np.max(values, axis=0))
-    cut = compacted(cut, garment_pieces(cut, _along(body.vertices, cut), body.outside))
-    vertices = drawn(_along(body.vertices, cut), cut.faces, cut.place, cut.value == 0, sheets)
+    pieces = parts(body.place[body.faces], len(body.points))[body.place[body.faces[:, 0]]]
+    cut = kept_faces(cut, garment_pieces(cut, cut.origin.weights @ body.vertices, pieces, body.outside))
+    vertices = drawn(cut.origin.weights @ body.vertices, cut, sheets)
     result = carried(mesh, vertices, cut.faces, cut.origin)
     return Opened(result, openings(result), alignment, warnings)
 
@@ -109,16 +111,25 @@ def _body(mesh: trimesh.Trimesh, matrix: np.ndarray, skin: Skin) -> _Body:
     return _Body(vertices, layers.faces, place, points, layers.outside)
 
 
-def _along(vertices: np.ndarray, cut: Split) -> np.ndarray:
-    """[N,3] where the vertices of a cut lie."""
-    share = cut.origin.share[:, None]
-    return vertices[cut.origin.ends[:, 0]] * (1 - share) + vertices[cut.origin.ends[:, 1]] * share
+def _beyond_cuts(sheets: tuple[Sheet, ...], body: _Body) -> list[np.ndarray]:
+    """[P] for each opening how far beyond its cut, negative on the garment and where no cap of it is."""
+    offs = [offsets(sheet, body.points) for sheet in sheets]
+    values = []
+    for k, (sheet, off) in enumerate(zip(sheets, offs, strict=True)):
+        value = off.beyond + off.inset
+        for other in offs[:k] + offs[k + 1 :]:
+            # A strap between two openings must not be cut away by both: each has only what is nearer to it.
+            value = np.where(np.abs(other.beyond) < NEAR, np.minimum(value, _nearer(off, other)), value)
+        values.append(_capped(sheet, off, value, body))
+    return values
 
 
-def _beyond(sheet: Sheet, body: _Body) -> np.ndarray:
-    """[P] how far beyond an opening's cut, negative on the garment and on other parts that reach beyond it."""
-    off = offsets(sheet, body.points)
-    value = off.beyond + INSET
+def _nearer(off: Offsets, other: Offsets) -> np.ndarray:
+    return (off.beyond - other.beyond) / 2 - STRAP / 2
+
+
+def _capped(sheet: Sheet, off: Offsets, value: np.ndarray, body: _Body) -> np.ndarray:
+    """[P] the value, negative wherever it is no cap of the opening but another part that reaches beyond the sheet."""
     width = float(np.linalg.norm(sheet.back.xy[-1] - sheet.back.xy[0]))
     positive = (value > 0) & (value < REACH * width)
     joined = body.place[body.faces]

@@ -5,9 +5,10 @@ Values belong to positions, not to vertices, so that both sides of a uv seam are
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -19,16 +20,16 @@ NEAR = 0.25
 """A crossing nearer than this share of an edge to its end goes through that end: no slivers."""
 
 
-class Split(NamedTuple):
-    """What a mesh becomes."""
+class Cut(NamedTuple):
+    """What is left of a mesh."""
 
     origin: Origin
     faces: np.ndarray
-    """[M,3] over the old vertices, in their order, and the new ones after them."""
-    value: np.ndarray
-    """[N] zero on the crossing."""
+    """[M,3] between the vertices that are left."""
     place: np.ndarray
-    """[N] which of the distinct positions each vertex has."""
+    """[N] number of the position of each vertex; both sides of a uv seam have the same."""
+    rim: np.ndarray
+    """[N] the cut on which a vertex lies, -1 elsewhere."""
 
 
 def weld(vertices: np.ndarray) -> np.ndarray:
@@ -46,43 +47,65 @@ def parts(faces: np.ndarray, count: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def split(faces: np.ndarray, place: np.ndarray, value: np.ndarray) -> Split:
-    """The [F,3] faces split along value = 0; `place` [V] is each vertex's position and `value` [P] is one per place."""
-    value = _snapped(place[faces], value)
-    sign = np.sign(value)[place[faces]]
+def uncut(faces: np.ndarray, place: np.ndarray) -> Cut:
+    """The Cut that is all of a mesh of [F,3] faces; `place` [V] is each vertex's position."""
+    count = len(place)
+    return Cut(Origin(sparse.identity(count, format="csr"), np.arange(len(faces))), faces, place, np.full(count, -1))
+
+
+def cut_off(cut: Cut, value: np.ndarray, number: int) -> Cut:
+    """The Cut without what lies where `value` is positive; it has one value for each vertex before any cut."""
+    at = cut.origin.weights @ value
+    first = np.unique(cut.place, return_index=True)
+    by_place = np.full(int(cut.place.max()) + 1, -1.0)
+    by_place[first[0]] = at[first[1]]
+    by_place = _snapped(cut.place[cut.faces], by_place)
+    split, after = _split(cut, by_place)
+    split = split._replace(rim=np.where(after == 0, number, split.rim))
+    return kept_faces(split, after[split.faces].sum(1) < 0)
+
+
+def kept_faces(cut: Cut, kept: np.ndarray) -> Cut:
+    """The Cut with the faces marked in [M] bool only, and the vertices they use, in their order."""
+    used, faces = np.unique(cut.faces[kept], return_inverse=True)
+    origin = Origin(cut.origin.weights[used], cut.origin.face[kept])
+    return Cut(origin, faces.reshape(-1, 3), cut.place[used], cut.rim[used])
+
+
+def _split(cut: Cut, value: np.ndarray) -> tuple[Cut, np.ndarray]:
+    """The faces split along value = 0, new vertices after the old ones, and the [N] value; [P] `value` is by place."""
+    sign = np.sign(value)[cut.place[cut.faces]]
     mixed = np.flatnonzero((sign.min(1) < 0) & (sign.max(1) > 0))
-    cut, sign = faces[mixed], sign[mixed]
+    corners, sign = cut.faces[mixed], sign[mixed]
     touching = (sign == 0).any(1)
     # The corner that stands alone comes first: the zero corner if there is one, else the odd sign.
     odd = np.argmax(sign == -np.sign(sign.sum(1))[:, None], 1)
     alone = np.where(touching, np.argmax(sign == 0, 1), odd)
-    cut = cut[np.arange(len(cut))[:, None], (alone[:, None] + np.arange(3)) % 3]
-    a, b, c = cut[touching].T
-    d, e, f = cut[~touching].T
+    corners = corners[np.arange(len(corners))[:, None], (alone[:, None] + np.arange(3)) % 3]
+    a, b, c = corners[touching].T
+    d, e, f = corners[~touching].T
     ends = np.concatenate([np.stack(pair, 1) for pair in ((b, c), (d, e), (d, f))])
-    ends = np.where((place[ends[:, 0]] > place[ends[:, 1]])[:, None], ends[:, ::-1], ends)
+    ends = np.where((cut.place[ends[:, 0]] > cut.place[ends[:, 1]])[:, None], ends[:, ::-1], ends)
     ends, index = np.unique(ends, axis=0, return_inverse=True)
-    at = value[place[ends]]
-    share = at[:, 0] / (at[:, 0] - at[:, 1])
-    count = len(place)
-    m, p, q = np.split(index.reshape(-1) + count, [len(a), len(a) + len(d)])
-    new = [np.stack(corners, 1) for corners in ((a, b, m), (a, m, c), (d, p, q), (p, e, f), (p, f, q))]
-    whole = np.setdiff1d(np.arange(len(faces)), mixed)
-    parents = [whole, *[mixed[touching]] * 2, *[mixed[~touching]] * 3]
-    old = np.arange(count)
-    origin = Origin(
-        np.concatenate([np.stack([old, old], 1), ends]),
-        np.concatenate([np.zeros(count), share]),
-        np.concatenate(parents),
+    m, p, q = np.split(index.reshape(-1) + len(cut.place), [len(a), len(a) + len(d)])
+    new = [np.stack(three, 1) for three in ((a, b, m), (a, m, c), (d, p, q), (p, e, f), (p, f, q))]
+    whole = np.setdiff1d(np.arange(len(cut.faces)), mixed)
+    parents = np.concatenate([whole, *[mixed[touching]] * 2, *[mixed[~touching]] * 3])
+    fresh = np.unique(cut.place[ends] @ np.array([len(value), 1]), return_inverse=True)[1].reshape(-1) + len(value)
+    result = Cut(
+        Origin(_with_means(cut.origin.weights, ends, value[cut.place[ends]]), cut.origin.face[parents]),
+        np.concatenate([cut.faces[whole], *new]),
+        np.concatenate([cut.place, fresh]),
+        np.concatenate([cut.rim, np.full(len(ends), -1)]),
     )
-    key = place[ends] @ np.array([len(value), 1])
-    fresh = np.unique(key, return_inverse=True)[1].reshape(-1) + len(value)
-    return Split(
-        origin,
-        np.concatenate([faces[whole], *new]),
-        np.concatenate([value[place], np.zeros(len(ends))]),
-        np.concatenate([place, fresh]),
-    )
+    return result, np.concatenate([value[cut.place], np.zeros(len(ends))])
+
+
+def _with_means(weights: Any, ends: np.ndarray, value: np.ndarray) -> Any:
+    """The rows of `weights`, then one for the zero of `value` [K,2] between the vertices `ends` [K,2]."""
+    share = value[:, 0] / (value[:, 0] - value[:, 1])
+    near, far = sparse.diags(1 - share), sparse.diags(share)
+    return sparse.vstack([weights, near @ weights[ends[:, 0]] + far @ weights[ends[:, 1]]], format="csr")
 
 
 def _snapped(faces: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -102,10 +125,3 @@ def _snapped(faces: np.ndarray, value: np.ndarray) -> np.ndarray:
         back = corners[np.arange(len(flat)), np.abs(value[corners]).argmax(1)]
         result[back] = np.where(value[back] == 0, -1e-12, value[back])
     return result
-
-
-def compacted(cut: Split, kept: np.ndarray) -> Split:
-    """The Split with the faces marked in [M] bool only, and the vertices they use, in their order."""
-    used, faces = np.unique(cut.faces[kept], return_inverse=True)
-    origin = Origin(cut.origin.ends[used], cut.origin.share[used], cut.origin.face[kept])
-    return Split(origin, faces.reshape(-1, 3), cut.value[used], cut.place[used])

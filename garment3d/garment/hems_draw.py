@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .hems_cut import parts
+from .hems_cut import Cut, parts
 from .hems_sheet import Sheet, offsets
 
 BAND = 0.05
@@ -15,48 +15,25 @@ BAND = 0.05
 ROUNDS = 3
 
 
-def drawn(
-    points: np.ndarray, faces: np.ndarray, place: np.ndarray, rim: np.ndarray, sheets: tuple[Sheet, ...]
-) -> np.ndarray:
-    """[N,3] the points with each rim on its sheet and the cloth behind it stretched.
-
-    Args:
-        points: [N,3] canonical.
-        faces: [F,3].
-        place: [N] which of the distinct positions each point has; the uv seams' doubles have the same.
-        rim: [N] bool, True along the cuts.
-        sheets: one for each opening that was cut.
-    """
-    first, number = np.unique(place, return_index=True, return_inverse=True)[1:]
+def drawn(points: np.ndarray, cut: Cut, sheets: tuple[Sheet, ...]) -> np.ndarray:
+    """[N,3] the canonical points of a cut mesh with each rim on its sheet and the cloth behind it stretched."""
+    first, number = np.unique(cut.place, return_index=True, return_inverse=True)[1:]
     number = number.reshape(-1)
-    at, joined, lip = points[first], number[faces], rim[first]
-    owner = _owners(at[lip], sheets)
+    at, joined, rim = points[first], number[cut.faces], cut.rim[first]
     for k, sheet in enumerate(sheets):
-        mine = np.zeros(len(at), bool)
-        mine[np.flatnonzero(lip)[owner == k]] = True
-        if mine.any():
-            at = _stretched(at, joined, mine, lip, sheet)
+        if (rim == k).any():
+            at = _stretched(at, joined, rim == k, rim >= 0, sheet)
     return at[number]
-
-
-def _owners(points: np.ndarray, sheets: tuple[Sheet, ...]) -> np.ndarray:
-    """[N] the sheet on whose cut each rim point lies."""
-    away = []
-    for sheet in sheets:
-        off = offsets(sheet, points)
-        away.append(np.abs(off.beyond) + np.clip(np.maximum(-off.along, off.along - 1), 0, None))
-    return np.argmin(away, 0) if away else np.zeros(len(points), int)
 
 
 def _stretched(points: np.ndarray, faces: np.ndarray, mine: np.ndarray, lip: np.ndarray, sheet: Sheet) -> np.ndarray:
     """[N,3] the points with the rim `mine` on the sheet."""
     off = offsets(sheet, points)
-    level = float(np.median(off.beyond[mine]))
-    near = (off.beyond > level - BAND) & ((off.beyond < level + BAND) | mine)
+    near = (off.beyond > -off.inset - BAND) & ((off.beyond < BAND) | mine)
     piece = parts(faces[near[faces].all(1)], len(points))
     near &= np.isin(piece, piece[mine]) & (~lip | mine)
-    share = np.clip((off.beyond - level + BAND) / BAND, 0, 1)
-    push = np.where(near, -level * share**2 * (3 - 2 * share), 0.0)
+    share = np.clip((off.beyond + off.inset + BAND) / BAND, 0, 1)
+    push = np.where(near, off.inset * share**2 * (3 - 2 * share), 0.0)
     result = points.copy()
     inner = near & ~mine
     result[inner, :2] += push[inner, None] * off.heading[inner]

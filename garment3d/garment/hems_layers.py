@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from .hems_cut import Split, parts
+from .hems_cut import Cut, parts
 from .target import Tidied, outer_layer
 
 DUST = 0.005
@@ -89,28 +89,26 @@ def _sheets(faces: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def garment_pieces(cut: Split, points: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """[M] bool, the faces of `cut` to keep.
+def garment_pieces(cut: Cut, points: np.ndarray, pieces: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """[M] bool, the faces of `cut` that are the garment.
 
     Args:
-        cut: split along the hems, positive beyond them.
+        cut: the mesh without its caps.
         points: [N,3] its vertices.
-        outside: [F] bool for the faces before the split.
+        pieces: [F] connected piece of every face before the cuts.
+        outside: [F] bool for the same faces: seen from outside.
     """
     corners = points[cut.faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-    within = cut.value[cut.faces].sum(1) < 0
     places = cut.place[cut.faces]
-    count = int(cut.place.max()) + 1
-    before, after = parts(places, count)[places[:, 0]], parts(places[within], count)[places[:, 0]]
-    size = np.bincount(after[within], area[within], minlength=count)
-    seen = np.bincount(after[within], (area * outside[cut.origin.face])[within], minlength=count)
-    whole = seen > 0.5 * size
-    # Of what was one piece before the cut only the largest part is cloth: islands of a sunken cap are not.
-    largest = np.zeros(count)
-    np.maximum.at(largest, before, np.where(whole[after] & within, size[after], 0))
-    cloth = whole[after] & (size[after] >= largest[before]) & (size[after] >= DUST * size.max(initial=0))
-    return within & cloth
+    part = parts(places, int(cut.place.max()) + 1)[places[:, 0]]
+    size = np.bincount(part, area)
+    cloth = np.bincount(part, area * outside[cut.origin.face]) > 0.5 * size
+    # Of what was one piece before the cuts only the largest part is cloth: islands of a sunken cap are not.
+    whole = pieces[cut.origin.face]
+    largest = np.zeros(int(pieces.max()) + 1)
+    np.maximum.at(largest, whole, np.where(cloth[part], size[part], 0))
+    return cloth[part] & (size[part] >= largest[whole]) & (size[part] >= DUST * size.max(initial=0))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

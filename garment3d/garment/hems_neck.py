@@ -17,13 +17,14 @@ STEPS = 72
 """Points along a curve."""
 SHAPES = (1.5, 2.0, 3.0, 4.5)
 """From a V to a U: the curve drops by 1 − |2t − 1|^shape."""
-DROPS = np.linspace(0.06, 1.1, 40)
+DROPS = {"neck": np.linspace(0.06, 1.1, 40), "waist": np.linspace(0.015, 0.22, 30)}
 """Of the curve's lowest point, in widths of the opening."""
 LEAN = 0.2
 """How much more than the cloth a cap must lean upwards (y of the unit normals)."""
-LIKE = 0.7
-CLEAR = 0.15
-"""Share of the normals' variance that a curve must explain."""
+CLEAR = 0.25
+"""Share of the normals' variance that a curve must explain where the photo shows no edge."""
+LIKE = (0.6, 0.7, 0.92)
+"""The photo's edge must explain so much of what the best curve does: more where that one is clear, up to a limit."""
 
 
 def kinked_neckline(
@@ -36,6 +37,7 @@ def kinked_neckline(
         normals: [N,3] their unit normals.
         soft: [H,W] mask in 0..1.
         span: the neck or waist on the outline.
+        photo: [K,2] pixels of the edge that the photo shows, kept unless another one fits the mesh far better.
     """
     left, right = sorted((span.a_px, span.b_px))
     ends = to_canonical(photo_camera(soft), np.array([left, right]))
@@ -48,7 +50,7 @@ def kinked_neckline(
     best, chosen = 0.0, None
     for shape in SHAPES:
         depth = 1 - np.abs(2 * t - 1) ** shape
-        for drop in DROPS:
+        for drop in DROPS[span.name]:
             explained = _explained(lean, below < drop * depth)
             if explained > best:
                 best, chosen = explained, (shape, drop)
@@ -56,7 +58,7 @@ def kinked_neckline(
     if photo is not None:
         line = to_canonical(photo_camera(soft), photo)
         known = _explained(lean, at[:, 1] > np.interp(at[:, 0], *line.T))
-    if chosen is None or best < (CLEAR if photo is None else known / LIKE):
+    if chosen is None or (best < CLEAR if photo is None else known > min(LIKE[0] + LIKE[1] * best, LIKE[2]) * best):
         return photo
     t = np.linspace(0, 1, STEPS)
     chord = np.array(left) + t[:, None] * (np.array(right) - np.array(left))

@@ -47,13 +47,14 @@ def sheets_of(
     """
     top = next((s for s in spans if s.name in ("neck", "waist")), None)
     neckline = front_neckline(rgb, soft, top) if rgb is not None and top is not None else None
-    if top is not None and top.name == "neck":
+    if top is not None:
         neckline = kinked_neckline(points, normals, soft, top, neckline)
     walls = walls_of(points)
     result = []
-    for piece in pieces_of(soft, photo_camera(soft), spans, neckline)[0]:
+    ring = pieces_of(soft, photo_camera(soft), spans, neckline)[0]
+    for index, piece in enumerate(ring):
         if piece.name is not None:
-            front, back = curves(piece)
+            front, back = curves(ring, index)
             low, high = (_depth(walls.low, grid, curve) for grid, curve in ((walls.back, back), (walls.front, front)))
             result.append(Sheet(piece.name, front, back, high, low))
     return tuple(result)

@@ -68,7 +68,9 @@ def solidify(mesh: trimesh.Trimesh, thickness: float) -> trimesh.Trimesh:
     outer, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     rims, beside = _rims(cloth, faces)
     count = len(outer)
-    origin = kept_vertices(np.tile(np.arange(count), 2), np.concatenate([np.tile(np.arange(len(faces)), 2), beside]))
+    origin = kept_vertices(
+        np.tile(np.arange(count), 2), count, np.concatenate([np.tile(np.arange(len(faces)), 2), beside])
+    )
     return carried(mesh, np.concatenate([outer, inner]), np.concatenate([faces, faces[:, ::-1] + count, rims]), origin)
 
 
