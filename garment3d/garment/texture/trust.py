@@ -14,14 +14,16 @@ LEAST_PX = 1.5
 """A mask's edge is never trusted closer than this."""
 RAMP_PX = 1.5
 """Over which trust rises from 0 to 1."""
-LEAST_REACH_PX, REACH = 6.0, 0.045
+LEAST_REACH_PX, REACH = 6.0, 0.07
 """How deep the edge's blur is looked for, in pixels and in the mask's longest side."""
-MOST = 0.025
+MOST = 0.045
 """The strip is never wider than this share of the mask's longest side (or LEAST_PX)."""
 OUTSIDE_PX = 3.0
 """So far outside the mask the background is surely itself, beyond the blur that was met."""
 HIGH, LOW = 0.16, 0.05
 """Shares of background at which the blur's width is read: one sigma and 1.65 sigma into a blurred step."""
+CALM = 0.08
+"""A blurred step falls by less than this share of its steepest fall beyond 2.2 sigma."""
 TAIL = 0.9
 """How much further than between the two readings the background reaches, down to a hundredth."""
 
@@ -84,7 +86,16 @@ def _fallen(share: np.ndarray, depth: np.ndarray) -> float:
     excess = share - np.polyval(np.polyfit(depth[far], share[far], 1), depth)
     high, low = (_crossing(excess, depth, level) for level in (HIGH, LOW))
     # A blurred step falls from HIGH to LOW in 0.65 of its sigma, and from LOW to nothing in one more half.
-    return low + TAIL * (low - high)
+    return min(low + TAIL * (low - high), _flat(excess, depth)) if low else 0.0
+
+
+def _flat(excess: np.ndarray, depth: np.ndarray) -> float:
+    """Where a profile falls by hardly anything any more, compared with its steepest place."""
+    even = np.arange(depth[0], depth[-1], 0.5)
+    fall = -np.gradient(np.interp(even, depth, excess), 0.5)
+    steepest = int(fall.argmax())
+    calm = np.flatnonzero(fall[steepest:] < CALM * fall[steepest])
+    return float(even[steepest + calm[0]] + 0.5) if len(calm) else float(depth[-1])
 
 
 def _crossing(excess: np.ndarray, depth: np.ndarray, level: float) -> float:
