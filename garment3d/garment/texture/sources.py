@@ -32,6 +32,8 @@ MARGIN = 0.04
 """How far inside the mesh's edge such a view begins to count, in the picture's longest side."""
 WORTH = 0.003
 """Bending a view costs sharpness: this much more agreement is worth it."""
+UNKNOWN_ERROR = 20.0
+"""What a view that shares nothing with the photo is taken to err by, in 8-bit steps."""
 LEAST_PX = 12
 """A mask of fewer pixels shows no garment."""
 
@@ -48,7 +50,8 @@ class Source:
     """Registered: the picture's shift and scale are in its principal point and focal length."""
     azimuth_deg: float
     error: float
-    """RMS in 8-bit steps against the photo where both see the garment, through neighbours where they don't."""
+    """RMS in 8-bit steps against the photo where both see the garment, through neighbours where they don't, and
+    UNKNOWN_ERROR where nothing leads from the view to the photo."""
     agreement: float
     """IoU of the picture's mask and the mesh's silhouette after registration, before any bending."""
     moved: Moved
@@ -155,9 +158,9 @@ def _source(laid: _Laid, tone: Tone, device: str | torch.device) -> Source:
     matrix = torch.as_tensor(tone.matrix, dtype=torch.float32)
     pixels = torch.einsum("ck,khw->chw", matrix[:, :3], laid.rgb) + 255 * matrix[:, 3, None, None]
     camera, moved, agreement = laid.registered[:3]
-    return Source(
-        pixels.clamp_(0, 255).to(device), laid.trust.to(device), camera, laid.azimuth_deg, tone.error, agreement, moved
-    )
+    error = tone.error if tone.tied else UNKNOWN_ERROR
+    rgb, trust = pixels.clamp_(0, 255).to(device), laid.trust.to(device)
+    return Source(rgb, trust, camera, laid.azimuth_deg, error, agreement, moved)
 
 
 def _photo_look(stage: _Stage, places: Places, photo: _Photo) -> Look:
