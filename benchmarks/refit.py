@@ -162,11 +162,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--views", action="store_true", help="give the bake pictures from around, made bad")
     parser.add_argument("--cell", type=int, default=360, metavar="PX")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first photo's lumps and pose; each next has the next"
+    )
     options = parser.parse_args()
-    for photo in options.photos:
+    for number, photo in enumerate(options.photos):
         try:
-            done = refit(photo, options.seed, options.views)
+            done = refit(photo, options.seed + number, options.views)
         except GarmentError as error:
             print(f"{photo.stem}\n  {type(error).__name__}: {error}", flush=True)
             continue
