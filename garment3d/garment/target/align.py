@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...errors import MeshError
-from .cloth import Frame, cloth_of, cloth_of_shell, tree_of
+from .cloth import Cloth, Frame, cloth_of, cloth_of_shell, tree_of
 from .contour import photo_silhouette
+from .evidence import judged
 from .outer import Outer, outer_layer
-from .poses import Guess, front_of, guesses, nearest_turn
-from .settle import Settled, reference_of, settle
+from .poses import Guess, Pose, facing, front_of, guesses, nearest_turn, plain_turn
+from .settle import Reference, Settled, reference_of, settle
 from .tidy import Tidied, tidy
 
 if TYPE_CHECKING:
     import trimesh
+    from scipy.spatial import KDTree
 
+FAMILIES, HOPEFUL = 3, 0.12
+"""Ways to stand that are tried out, and how far below the best one's IoU their first guess may lie."""
+LIKELIER = 0.01
+"""IoU by which a way to stand must beat the one before it."""
 LEAST_IOU = 0.5
 """Below this the target has nothing to do with the photo."""
 
@@ -71,21 +77,51 @@ def align(
     plain = tidy(shell)
     reference = reference_of(photo, cloth_of_shell(plain))
     tree = tree_of(cloth)
-    found = guesses(cloth.vertices, cloth.faces, photo, front)
-    tried = [settle(cloth, tree, reference, guess.pose, 12) for guess in _worth_a_try(found)]
-    best = max(tried, key=lambda s: s.iou - 4 * s.apart - 0.03 * s.pose.mirrored)
-    best = settle(cloth, tree, reference, best.pose, 8)
-    if best.iou < LEAST_IOU:
+    standing = _standing(cloth, tree, reference, front)
+    best = _told_apart(standing, cloth, tree, reference, soft, rgb, front)
+    settled = settle(cloth, tree, reference, best.pose, 6)
+    if settled.iou < LEAST_IOU:
         raise MeshError(
-            f"The mesh has no overlap with the photo worth the name (IoU {best.iou:.2f}, at least {LEAST_IOU} is "
+            f"The mesh has no overlap with the photo worth the name (IoU {settled.iou:.2f}, at least {LEAST_IOU} is "
             "needed): give the mesh that was made from this photo, or set its front axis."
         )
-    return _reported(best, frame)
+    return _reported(settled, frame)
 
 
-def _worth_a_try(found: list[Guess]) -> list[Guess]:
-    best = max(guess.iou for guess in found)
-    return [guess for guess in found if guess.iou > best - 0.1]
+def _standing(cloth: Cloth, tree: KDTree, reference: Reference, front: str) -> Settled:
+    """The pose that fits the silhouette best, up to what no silhouette tells: front from back, mirrored or not."""
+    families: dict[tuple[float, ...], list[Guess]] = {}
+    for guess in guesses(cloth.vertices, cloth.faces, reference.goal.photo, front):
+        turn = np.rint(guess.pose.turn)
+        families.setdefault((*np.abs(turn[0]), *turn[1]), []).append(guess)
+    iou = {key: max(guess.iou for guess in family) for key, family in families.items()}
+    best = sorted(iou, key=lambda key: -iou[key])[:FAMILIES]
+    hopeful = [family for key, family in families.items() if key in best and iou[key] > iou[best[0]] - HOPEFUL]
+    # The members of a family come in order of likelihood; so do the families.
+    tried = [settle(cloth, tree, reference, family[0].pose, 8) for family in hopeful]
+    score = [found.iou - 3 * found.apart - LIKELIER * rank for rank, found in enumerate(tried)]
+    return tried[int(np.argmax(score))]
+
+
+def _told_apart(
+    standing: Settled,
+    cloth: Cloth,
+    tree: KDTree,
+    reference: Reference,
+    soft: np.ndarray,
+    rgb: np.ndarray | None,
+    front: str,
+) -> Settled:
+    """The likeliest of the four poses whose silhouettes are the same or mirrored."""
+    verdicts = []
+    for signs in ((1, 1, 1), (-1, 1, -1), (-1, 1, 1), (1, 1, -1)):
+        flip = np.diag(np.array(signs, float))
+        start = Pose(flip @ standing.pose.linear, flip @ standing.pose.shift)
+        faces = facing(start)
+        if front in ("auto", faces):
+            settled = settle(cloth, tree, reference, start, 8)
+            verdicts.append(judged(settled, cloth, soft, rgb, faces == "+Z"))
+    return max(verdicts, key=lambda verdict: verdict.score).settled
 
 
 def _reported(best: Settled, frame: Frame) -> Alignment:
@@ -93,7 +129,7 @@ def _reported(best: Settled, frame: Frame) -> Alignment:
     offset = best.pose.shift - linear @ frame.middle
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = linear, offset
-    turn = np.diag([-1.0 if best.pose.mirrored else 1.0, 1, 1]) @ best.pose.turn
+    turn = plain_turn(best.pose)
     axes = nearest_turn(turn)
     angle = np.degrees(np.arccos(np.clip((np.trace(turn @ axes.T) - 1) / 2, -1, 1)))
     warnings = ("The mesh is a mirror image of the garment in the photo and was un-mirrored.",) * best.pose.mirrored

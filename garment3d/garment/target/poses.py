@@ -67,6 +67,16 @@ def front_of(turn: np.ndarray) -> str:
     return AXES[2 * int(np.abs(turn[2]).argmax()) + int(turn[2, np.abs(turn[2]).argmax()] < 0)]
 
 
+def plain_turn(pose: Pose) -> np.ndarray:
+    """[3,3] the rotation of a pose, canonical x reflected back where it is mirrored."""
+    return np.diag([-1.0 if pose.mirrored else 1.0, 1.0, 1.0]) @ pose.turn
+
+
+def facing(pose: Pose) -> str:
+    """The axis of the target that a pose turns towards the photo's camera."""
+    return front_of(nearest_turn(plain_turn(pose)))
+
+
 def nearest_turn(turn: np.ndarray) -> np.ndarray:
     """The axis rotation [3,3] nearest to a rotation."""
     return max(axis_turns(), key=lambda axes: float((axes * turn).sum()))

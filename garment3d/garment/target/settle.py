@@ -51,6 +51,8 @@ class Settled(NamedTuple):
     pose: Pose
     iou: float
     """Of the silhouettes."""
+    edge: float
+    """Mean distance between the outlines, canonical units."""
     apart: float
     """Trimmed mean distance between the surfaces, canonical units."""
 
@@ -72,9 +74,11 @@ def settle(cloth: Cloth, tree: KDTree, reference: Reference, pose: Pose, rounds:
             (_joined(_surface_pulls(cloth, tree, reference, pose)), SURFACE_SHARE),
         ]
         pose = _stepped(pose, pulls)
-    solid = mesh_silhouette(pose(cloth.vertices), cloth.faces).solid
+    shown = mesh_silhouette(pose(cloth.vertices), cloth.faces)
+    edge = np.abs(_edge_pull(shown.edge, reference).gap)
     gaps = np.sort(np.abs(_joined(_surface_pulls(cloth, tree, reference, pose)).gap))
-    return Settled(pose, reference.goal.overlap(solid), float(gaps[: int(0.9 * len(gaps))].mean()))
+    apart = float(gaps[: int(0.9 * len(gaps))].mean())
+    return Settled(pose, reference.goal.overlap(shown.solid), float(edge.mean()) if len(edge) else EDGE_REACH, apart)
 
 
 def _edge_pull(edge: Edge, reference: Reference) -> _Pull:
