@@ -162,9 +162,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--views", action="store_true", help="give the bake pictures from around, made bad")
     parser.add_argument("--cell", type=int, default=360, metavar="PX")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the first photo's lumps and pose; each next has the next"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="of the first photo; each next has the next")
     options = parser.parse_args()
     for number, photo in enumerate(options.photos):
         try:
