@@ -26,6 +26,7 @@ from .bake_level import level
 from .bake_map import source_picture
 from .bake_over import Overlay, overlaid
 from .bake_skin import Skin, skin_of, spots
+from .bake_wound import turned
 from .light import Light
 from .paint import Surface
 from .plate import at_most
@@ -106,6 +107,8 @@ def bake_texture(
     """
     options = options or BakeOptions()
     check(mesh, rgb, soft, options)
+    flip = turned(np.asarray(mesh.vertices, float), np.asarray(mesh.faces))[:, None]
+    mesh = _wound(mesh, flip)
     mesh = mesh if usable_uv(mesh) else unwrap(mesh)
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     uv = np.asarray(mesh.visual.uv, float)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
@@ -124,7 +127,16 @@ def bake_texture(
     atlas, source = _painted(_Layers(surface, base, skin, overlay, light), options, device, progress)
     step = overlay.levelled.largest_step if overlay else 0.0
     figures = _figures(source, step, photo_camera(soft).focal_px / texels_per_unit)
-    return Baked(dressed(vertices, faces, uv, atlas), source, figures, warnings)
+    as_given = np.where(flip, faces[:, ::-1], faces)
+    return Baked(dressed(vertices, as_given, uv, atlas), source, figures, warnings)
+
+
+def _wound(mesh: trimesh.Trimesh, flip: np.ndarray) -> trimesh.Trimesh:
+    """The mesh with the [F,1] faces turned, its uv kept."""
+    if not flip.any():
+        return mesh
+    faces = np.where(flip, np.asarray(mesh.faces)[:, ::-1], np.asarray(mesh.faces))
+    return trimesh.Trimesh(mesh.vertices, faces, visual=mesh.visual.copy(), process=False)
 
 
 class _Layers(NamedTuple):
