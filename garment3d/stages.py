@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import trimesh
 
     from .engines import Tell
+    from .garment.fit import Fitted
+    from .garment.hems import Opened
     from .garment.target import Alignment
 
 
@@ -125,14 +127,19 @@ def _fitted(
     chosen = FitOptions(options.front, options.smoothness, options.symmetry, options.keep_silhouette)
     found = fit_shell(shell, target.mesh, soft, photo.rgb, chosen, tell)
     before, after = found.figures.distance_before, found.figures.distance_after
-    return Shape(found.mesh, "fitted", _fitting(target, found.alignment, before, after), found.warnings)
+    return Shape(found.mesh, "fitted", _fitting(target, found.alignment, before, after), _told(found))
 
 
 def _opened(photo: Photo, soft: np.ndarray, spans: tuple[Span, ...], target: Target, options: ShapeOptions) -> Shape:
     from .garment.hems import open_hems
 
     found = open_hems(target.mesh, soft, photo.rgb, spans, options.front)
-    return Shape(found.mesh, "opened", _fitting(target, found.alignment), found.warnings)
+    return Shape(found.mesh, "opened", _fitting(target, found.alignment), _told(found))
+
+
+def _told(found: Fitted | Opened) -> tuple[str, ...]:
+    """The warnings of the alignment and of what followed it, each once."""
+    return tuple(dict.fromkeys([*found.alignment.warnings, *found.warnings]))
 
 
 def _fitting(target: Target, found: Alignment, before: float | None = None, after: float | None = None) -> Fitting:
