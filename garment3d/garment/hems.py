@@ -13,7 +13,7 @@ import numpy as np
 from ..data import Opening
 from ..errors import MeshError
 from .hems_carry import carried
-from .hems_cut import cut_off, kept_faces, parts, uncut, weld
+from .hems_cut import Cut, cut_off, kept_faces, lone_edges, parts, uncut, unpinched, weld
 from .hems_draw import drawn
 from .hems_layers import Skin, garment_pieces, layers_of, skin_of
 from .hems_sheet import Offsets, Sheet, offsets
@@ -33,6 +33,8 @@ REACH = 0.35
 """How far beyond its sheet a cap may reach, in widths of the opening."""
 NEAR, STRAP = 0.04, 0.006
 """Two openings this near share a strap, of which at least the second stays."""
+OPEN = (-0.05, 0.015)
+"""A boundary that lies this far beyond its sheet is an open hem already; farther out it is trimmed."""
 CORE = 0.3
 """Share of what is beyond a sheet that must lie over the opening itself, not beside it."""
 
@@ -89,15 +91,13 @@ def open_hems(
     skin = skin_of(light, alignment.matrix)
     body = _body(mesh, alignment.matrix, skin)
     sheets = sheets_of(skin.points, skin.normals, soft, rgb, spans)
-    cut = uncut(body.faces, body.place)
-    for number, value in enumerate(_beyond_cuts(sheets, body)):
-        cut = cut_off(cut, value[body.place], number)
-    warnings = alignment.warnings
+    cut, notes = _without_caps(sheets, body)
     pieces = parts(body.place[body.faces], len(body.points))[body.place[body.faces[:, 0]]]
     cut = kept_faces(cut, garment_pieces(cut, cut.origin.weights @ body.vertices, pieces, body.outside))
-    vertices = drawn(cut.origin.weights @ body.vertices, cut, sheets)
-    result = carried(mesh, vertices, cut.faces, cut.origin)
-    return Opened(result, openings(result), alignment, warnings)
+    cut = unpinched(cut)
+    result = carried(mesh, drawn(cut.origin.weights @ body.vertices, cut, sheets), cut.faces, cut.origin)
+    found = openings(result)
+    return Opened(result, found, alignment, (*alignment.warnings, *notes, *_miscounted(sheets, found)))
 
 
 def _body(mesh: trimesh.Trimesh, matrix: np.ndarray, skin: Skin) -> _Body:
@@ -109,6 +109,56 @@ def _body(mesh: trimesh.Trimesh, matrix: np.ndarray, skin: Skin) -> _Body:
     layers = layers_of(vertices, faces, place, skin)
     points = vertices[np.unique(place, return_index=True)[1]]
     return _Body(vertices, layers.faces, place, points, layers.outside)
+
+
+def _without_caps(sheets: tuple[Sheet, ...], body: _Body) -> tuple[Cut, list[str]]:
+    """The mesh cut along every sheet that has a cap, and a sentence for each that has none."""
+    cut, notes, opened = uncut(body.faces, body.place), [], 0
+    rims = _open_rims(body)
+    for number, (sheet, value) in enumerate(zip(sheets, _beyond_cuts(sheets, body), strict=True)):
+        if any(_lies_on(sheet, rim) for rim in rims):
+            opened += 1
+        elif (value > 0).any():
+            cut = cut_off(cut, value[body.place], number)
+            opened += 1
+        else:
+            notes.append(
+                f"Nothing of the mesh lies beyond the {sheet.name}, so it was not cut open there: "
+                "check the opening's place on the outline, or set the mesh's front axis."
+            )
+    if not opened:
+        raise MeshError(
+            f"The mesh has no cap at any of the {len(sheets)} openings ({', '.join(s.name for s in sheets)}): "
+            "give the mesh that was made from this photo, or set its front axis."
+        )
+    return cut, notes
+
+
+def _open_rims(body: _Body) -> list[np.ndarray]:
+    """[K,3] points of each boundary that the mesh has before any cut."""
+    lone = lone_edges(body.place[body.faces])
+    label = parts(np.column_stack([lone, lone[:, 1]]), len(body.points))
+    places = np.unique(lone)
+    return [body.points[places[label[places] == k]] for k in np.unique(label[places])]
+
+
+def _lies_on(sheet: Sheet, rim: np.ndarray) -> bool:
+    """True where a boundary of the mesh runs round a whole opening, about where the outline says."""
+    off = offsets(sheet, rim)
+    inside = (off.along > -0.1) & (off.along < 1.1)
+    if inside.mean() < 0.8 or not OPEN[0] < np.median(off.beyond) < OPEN[1]:
+        return False
+    return bool(np.ptp(np.clip(off.along, 0, 1)) > 0.6 and np.ptp(off.across) > 1)
+
+
+def _miscounted(sheets: tuple[Sheet, ...], found: tuple[Opening, ...]) -> list[str]:
+    """A sentence where the mesh has not as many openings as the outline."""
+    if len(found) == len(sheets):
+        return []
+    return [
+        f"The mesh has {len(found)} openings, the photo's outline {len(sheets)}: "
+        "look at its edges, or open it in a modeller."
+    ]
 
 
 def _beyond_cuts(sheets: tuple[Sheet, ...], body: _Body) -> list[np.ndarray]:

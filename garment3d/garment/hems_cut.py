@@ -16,6 +16,8 @@ from .hems_carry import Origin
 
 WELD = 1e-5
 """Vertices nearer than this share of the longest side are one."""
+PINCHES = 5
+"""Rounds in which places where a rim meets itself are cleared."""
 NEAR = 0.25
 """A crossing nearer than this share of an edge to its end goes through that end: no slivers."""
 
@@ -125,3 +127,37 @@ def _snapped(faces: np.ndarray, value: np.ndarray) -> np.ndarray:
         back = corners[np.arange(len(flat)), np.abs(value[corners]).argmax(1)]
         result[back] = np.where(value[back] == 0, -1e-12, value[back])
     return result
+
+
+def lone_edges(faces: np.ndarray) -> np.ndarray:
+    """[E,2] edges of [M,3] faces between places that have one face."""
+    start, end = faces.ravel(), np.roll(faces, -1, 1).ravel()
+    key = np.minimum(start, end) * (int(faces.max(initial=0)) + 1) + np.maximum(start, end)
+    _, index, uses = np.unique(key, return_index=True, return_counts=True)
+    index = index[(uses == 1) & (start[index] != end[index])]
+    return np.stack([start[index], end[index]], 1)
+
+
+def unpinched(cut: Cut) -> Cut:
+    """The Cut without the smaller fans where a rim meets itself in a point; the rim then runs past them."""
+    for _ in range(PINCHES):
+        faces = cut.place[cut.faces]
+        lone = lone_edges(faces)
+        ends = np.bincount(lone.ravel(), minlength=int(cut.place.max()) + 1)
+        on_rim = np.zeros(len(ends), bool)
+        on_rim[cut.place[cut.rim >= 0]] = True
+        kept = np.ones(len(faces), bool)
+        for place in np.flatnonzero((ends > 2) & on_rim).tolist():
+            around = np.flatnonzero((faces == place).any(1))
+            others = faces[around][faces[around] != place].reshape(-1, 2)
+            fan = parts(np.column_stack([others, others[:, 1]]), len(ends))[others[:, 0]]
+            kept[around[fan != np.bincount(fan).argmax()]] = False
+        if kept.all():
+            break
+        number = np.zeros(len(ends), int)
+        number[cut.place] = cut.rim
+        bared = np.unique(faces[~kept])
+        bared = bared[number[bared] < 0]
+        owner = np.where(np.isin(cut.place, bared), cut.rim[np.isin(cut.place, faces[~kept])].max(), cut.rim)
+        cut = kept_faces(cut._replace(rim=owner), kept)
+    return cut

@@ -19,11 +19,13 @@ def drawn(points: np.ndarray, cut: Cut, sheets: tuple[Sheet, ...]) -> np.ndarray
     """[N,3] the canonical points of a cut mesh with each rim on its sheet and the cloth behind it stretched."""
     first, number = np.unique(cut.place, return_index=True, return_inverse=True)[1:]
     number = number.reshape(-1)
-    at, joined, rim = points[first], number[cut.faces], cut.rim[first]
+    before, joined, rim = points[first], number[cut.faces], cut.rim[first]
+    at = before
     for k, sheet in enumerate(sheets):
         if (rim == k).any():
             at = _stretched(at, joined, rim == k, rim >= 0, sheet)
-    return at[number]
+    # Moved, not replaced: vertices of one place may differ by rounding, and tiny faces must not vanish.
+    return points + (at - before)[number]
 
 
 def _stretched(points: np.ndarray, faces: np.ndarray, mine: np.ndarray, lip: np.ndarray, sheet: Sheet) -> np.ndarray:
