@@ -61,11 +61,13 @@ def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: 
     inset = max(INSET_PX / min(camera.focal_px, max(texels_per_unit, 1.0)), INSET)
     x0, y0, x1, y1 = _crop(soft, 4 + round(4 / max(texels_per_unit / camera.focal_px, 0.1)))
     scale = min(1.0, texels_per_unit / camera.focal_px)
-    hw = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
+    hw = (max(int((y1 - y0) * scale), 2), max(int((x1 - x0) * scale), 2))
     crop = Image.fromarray(rgb[y0:y1, x0:x1])
     if hw != (y1 - y0, x1 - x0):
-        crop = crop.resize((hw[1], hw[0]), Image.Resampling.LANCZOS)
-    scaled = _moved(camera, x0, y0, hw[0] / (y1 - y0), hw)
+        # A part of a pixel is left off at the ends: whole sizes would scale width and height differently.
+        box = (0, 0, min(hw[1] / scale, x1 - x0), min(hw[0] / scale, y1 - y0))
+        crop = crop.resize((hw[1], hw[0]), Image.Resampling.LANCZOS, box)
+    scaled = _moved(camera, x0, y0, scale, hw)
     pixels = torch.from_numpy(np.asarray(crop, np.float32).transpose(2, 0, 1).copy())
     box = np.array(mask_box(soft)) / camera.focal_px
     half = float(box[2] - box[0]) / 2, float(box[3] - box[1]) / 2
