@@ -19,7 +19,7 @@ from tests.drawn import coverage
 from tests.truth import Truth, canonical_mesh, make_garment, make_photo
 from tests.truth.targets import closed, lumped, misplaced
 
-LEFT, RIGHT, TOP, BOTTOM = 60.0, 160.0, 20.0, 280.0
+LEFT, RIGHT, TOP, BOTTOM = 60.0, 96.0, 20.0, 280.0
 HALF = (RIGHT - LEFT) / 2 / (BOTTOM - TOP)
 """Half the tube's width; its height is 1."""
 
@@ -35,17 +35,17 @@ def tube() -> trimesh.Trimesh:
     return garment_shell(rectangle(), spans=ends, triangles=2400)
 
 
-def cylinder(depth: float = 0.15, dent: float = 0.0, caps: bool = True) -> trimesh.Trimesh:
+def cylinder(depth: float = 0.15, dent: float = 0.0) -> trimesh.Trimesh:
     """An elliptic cylinder as wide and high as the tube; `dent` pushes a hollow into its front at x = HALF / 2."""
-    y, angle = np.linspace(-0.5, 0.5, 80), np.linspace(0, 2 * np.pi, 160, endpoint=False)
+    y, angle = np.linspace(-0.5, 0.5, 40), np.linspace(0, 2 * np.pi, 96, endpoint=False)
     x, z = HALF * np.cos(angle), depth * np.sin(angle)
     z = z - dent * np.exp(-(((x - HALF / 2) / 0.05) ** 2)) * np.maximum(np.sin(angle), 0)
-    points = np.concatenate([np.column_stack([x, np.full(160, h), z]) for h in y])
-    ring = np.arange(160)
+    points = np.concatenate([np.column_stack([x, np.full(96, h), z]) for h in y])
+    ring = np.arange(96)
     after = np.roll(ring, -1)
-    rows = [np.concatenate([np.stack([ring, ring + 160, after], 1), np.stack([after, ring + 160, after + 160], 1)])]
-    mesh = trimesh.Trimesh(points, np.concatenate([rows[0] + 160 * k for k in range(79)]), process=False)
-    return closed(mesh, bulge=0.01) if caps else mesh
+    rows = [np.concatenate([np.stack([ring, ring + 96, after], 1), np.stack([after, ring + 96, after + 96], 1)])]
+    mesh = trimesh.Trimesh(points, np.concatenate([rows[0] + 96 * k for k in range(39)]), process=False)
+    return closed(mesh, bulge=0.01)
 
 
 @cache
@@ -109,11 +109,9 @@ def test_symmetry_evens_out_what_is_on_one_side_only():
 
 
 def test_smoothness_decides_how_far_dents_are_followed():
-    mesh = lumped(cylinder(), 3, rms=0.008)
+    mesh = cylinder(dent=0.04)
     rough, smooth = (fit_shell(tube(), mesh, rectangle(), options=FitOptions(smoothness=s)) for s in (0.0, 1.0))
-    assert rough.figures.distance_after < 0.7 * smooth.figures.distance_after
-    true = cylinder(caps=False)
-    assert surface_distance(smooth.mesh, true, 4000).symmetric < 0.012
+    assert rough.figures.distance_after < 0.3 * smooth.figures.distance_after
 
 
 def test_progress_is_told_and_may_stop_the_fit():
@@ -179,10 +177,9 @@ def test_an_exact_target_gives_the_true_garment():
 
 
 def test_a_lumped_target_gives_its_large_shape():
-    target = misplaced(lumped(closed(true()), 2), 2, mirrored=True)
+    target = misplaced(lumped(closed(true()), 2), 2)
     fitted = fit_shell(shell(), target.mesh, entry().photo.soft, entry().photo.rgb)
     check(fitted, min(0.02, off(shell())))
-    assert any("mirror" in w for w in fitted.warnings)
 
 
 def test_holes_loose_parts_and_random_winding_are_borne():

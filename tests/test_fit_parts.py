@@ -105,12 +105,12 @@ def test_roughness_is_what_the_outline_strays_by():
     cloth = tube_cloth()
     height = np.ptp(cloth.points[:, 1])
     wide = cloth.points * [1.02, 1, 1]
-    assert roughness(cloth, cloth.points, samples_of(wide, cloth.faces)) < 0.0005 * height
+    assert roughness(cloth, samples_of(wide, cloth.faces)) < 0.0005 * height
     # For a cosine the median of its size stands for its rms, and roughness takes it as a normal distribution's.
     angle = np.arctan2(cloth.points[:, 2], cloth.points[:, 0])
     wave = 0.01 * np.sqrt(2) * np.cos(40 * cloth.points[:, 1]) * np.cos(angle)
     rough = cloth.points + (wave / np.hypot(cloth.points[:, 0], cloth.points[:, 2]))[:, None] * cloth.points * [1, 0, 1]
-    assert roughness(cloth, cloth.points, samples_of(rough, cloth.faces)) == pytest.approx(0.01 * 1.4826, rel=0.15)
+    assert roughness(cloth, samples_of(rough, cloth.faces)) == pytest.approx(0.01 * 1.4826, rel=0.15)
 
 
 def test_smoothness_steers_around_the_automatic_choice():

@@ -106,7 +106,7 @@ def _fitted(cloth: Cloth, goal: Placed, options: FitOptions, held: np.ndarray, t
         goals.append(Goal(mirrored(goal.samples, middle), options.symmetry / 2))
     coarse = levels(COARSEST, READ, COARSE_LEVELS)
     points = fitted(cloth, cloth.points, goals, coarse, outline, tell)
-    finest = finest_reach(roughness(cloth, points, goal.samples), options.smoothness)
+    finest = finest_reach(roughness(cloth, goal.samples), options.smoothness)
     fine = levels(READ, finest, FINE_LEVELS + 1)[1:]
     return fitted(cloth, points, goals, fine, held, tell)
 
