@@ -21,7 +21,7 @@ from .atlas import PADDING, TEXELS_AT_ONCE, dressed, texels, widened
 from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, Under, base_of, under
 from .bake_choose import choose
 from .bake_flat import flattened, light_of
-from .bake_lens import lens_of
+from .bake_lens import Lens, lens_of
 from .bake_level import level
 from .bake_map import source_picture
 from .bake_over import Overlay, overlaid
@@ -136,7 +136,8 @@ def _wound(mesh: trimesh.Trimesh, flip: np.ndarray) -> trimesh.Trimesh:
     if not flip.any():
         return mesh
     faces = np.where(flip, np.asarray(mesh.faces)[:, ::-1], np.asarray(mesh.faces))
-    return trimesh.Trimesh(mesh.vertices, faces, visual=mesh.visual.copy(), process=False)
+    visual = None if mesh.visual is None else mesh.visual.copy()
+    return trimesh.Trimesh(mesh.vertices, faces, visual=visual, process=False)
 
 
 class _Layers(NamedTuple):
@@ -180,11 +181,12 @@ def _overlay(
     skin: Skin, beneath: Under, prepared: Prepared, views: Views, options: BakeOptions, device: str | torch.device
 ) -> Overlay:
     """The views over the base: which faces show which, and how they meet."""
-    lenses = [
-        lens_of(source, k, skin.points, skin.faces, device)
-        for source, k in zip(prepared.sources, _numbers(prepared, views), strict=True)
-    ]
-    chosen = choose(skin, beneath, lenses, options.azimuths_deg)
+    sources, numbers = prepared.sources, _numbers(prepared, views)
+
+    def lens(index: int) -> Lens:
+        return lens_of(sources[index], numbers[index], skin.points, skin.faces, device)
+
+    chosen = choose(skin, beneath, sources, lens, options.azimuths_deg)
     return Overlay(skin, chosen, level(skin, chosen))
 
 

@@ -5,7 +5,7 @@ A view must earn its place: where it differs from plain cloth by no more than it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,9 @@ import torch
 
 from .bake_base import FROM_BACK, FROM_FILL, FROM_PHOTO, Under
 from .bake_cut import STEP_SCALE, Choice, chosen
-from .bake_lens import Lens, Look, astray_by, look, outline_astray_px, px_per_unit
+from .bake_lens import Lens, Look, astray_by, facing, look, outline_astray_px, px_per_unit, sight_at
 from .bake_skin import CORNERS, Skin, spread_over_faces
+from .sources import Source
 
 PREFERRED_DEG = (90.0, 180.0, 270.0)
 NEAR_DEG = 45.0
@@ -69,19 +70,31 @@ class Chosen(NamedTuple):
     """[F] share of the face that shows a photo."""
 
 
-def choose(skin: Skin, beneath: Under, lenses: Sequence[Lens], azimuths_deg: tuple[float, ...] | None) -> Chosen:
-    """The Chosen sources of all faces; `beneath` is the layer under the views at the skin's `spots`."""
+def choose(
+    skin: Skin,
+    beneath: Under,
+    sources: Sequence[Source],
+    lens: Callable[[int], Lens],
+    azimuths_deg: tuple[float, ...] | None,
+) -> Chosen:
+    """The Chosen sources of all faces.
+
+    Args:
+        skin: The mesh.
+        beneath: The layer under the views at the skin's `spots`.
+        sources: The views.
+        lens: Makes the Lens of one of them; called for those only that may be used.
+        azimuths_deg: Which come first; None is PREFERRED_DEG.
+    """
     points, normals = at_spots(skin)
     under_rgb = beneath.colors.float().numpy().reshape(-1, len(CORNERS), 3)
-    looks = [look(lens, points, normals) for lens in lenses]
-    preferred = _preferred(lenses, azimuths_deg)
-    picked = _picked(skin, looks, preferred)
-    astray = _astray(beneath, [lenses[i] for i in picked], [looks[i] for i in picked])
-    kept = tuple(astray_by(lenses[i], far) for i, far in zip(picked, astray, strict=True))
-    seen = [
-        _seen(skin, lens, look(lens, points, normals), under_rgb, far) for lens, far in zip(kept, astray, strict=True)
-    ]
-    extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i in picked])
+    preferred = _preferred(sources, azimuths_deg)
+    picked = _picked(skin, sources, lens, preferred)
+    lenses, looks = [one for _, one, _ in picked], [view for _, _, view in picked]
+    astray = _astray(beneath, lenses, looks)
+    kept = tuple(astray_by(one, far) for one, far in zip(lenses, astray, strict=True))
+    seen = [_seen(skin, one, look(one, points, normals), under_rgb, far) for one, far in zip(kept, astray, strict=True)]
+    extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i, _, _ in picked])
     # What the photo sees through the neck is the cloth's other side: a view of this side may know better.
     code = torch.where(beneath.inside, FROM_FILL, beneath.code).numpy().reshape(-1, len(CORNERS))
     cost = _costs(skin, code, seen, extra)
@@ -98,31 +111,52 @@ def at_spots(skin: Skin) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.as_tensor(points), torch.as_tensor(normals, dtype=torch.float32)
 
 
-def _preferred(lenses: Sequence[Lens], azimuths_deg: tuple[float, ...] | None) -> list[int]:
+def _preferred(sources: Sequence[Source], azimuths_deg: tuple[float, ...] | None) -> list[int]:
     """The views nearest to the wanted azimuths."""
     wanted = PREFERRED_DEG if azimuths_deg is None else azimuths_deg
     found: list[int] = []
     for azimuth in wanted:
-        away = [abs((lens.source.azimuth_deg - azimuth + 180) % 360 - 180) + lens.source.error / 10 for lens in lenses]
+        away = [abs((one.azimuth_deg - azimuth + 180) % 360 - 180) + min(one.error, 99.0) / 10 for one in sources]
         best = int(np.argmin(away))
         if away[best] <= NEAR_DEG and best not in found:
             found.append(best)
     return found
 
 
-def _picked(skin: Skin, looks: Sequence[Look], preferred: list[int]) -> list[int]:
-    """The preferred views and those that see most of what these miss."""
-    sights = np.stack([look.sight.cpu().numpy().reshape(-1, len(CORNERS)).min(1) for look in looks])
-    picked, total = list(preferred), float(skin.area.sum())
-    covered = sights[picked].max(0) if picked else np.zeros(sights.shape[1])
-    for _ in range(MOST_EXTRA):
-        gain = (np.maximum(sights - covered, 0) * skin.area).sum(1) / total
+def _picked(
+    skin: Skin, sources: Sequence[Source], lens: Callable[[int], Lens], preferred: list[int]
+) -> list[tuple[int, Lens, Look]]:
+    """The preferred views and those that see most of what these miss.
+
+    What faces a view bounds what it sees; only where that promises enough is it looked at (lazy greedy cover).
+    """
+    points, normals = at_spots(skin)
+    middle = torch.arange(0, len(points), len(CORNERS))
+    ramps = [sight_at(facing(one.camera, points[middle], normals[middle])).numpy() for one in sources]
+    views = {i: lens(i) for i in preferred}
+    looks = {i: look(one, points, normals) for i, one in views.items()}
+    known = {i: _least_sight(view) for i, view in looks.items()}
+    picked, covered = list(preferred), np.zeros(len(skin.faces))
+    for i in preferred:
+        covered = np.maximum(covered, known[i])
+    while len(picked) < len(preferred) + MOST_EXTRA:
+        gain = [float((np.maximum(known.get(i, r) - covered, 0) * skin.area).mean()) for i, r in enumerate(ramps)]
         best = int(np.argmax(gain))
         if gain[best] < LEAST_GAIN:
             break
+        if best not in known:
+            views[best] = lens(best)
+            looks[best] = look(views[best], points, normals)
+            known[best] = _least_sight(looks[best])
+            continue
         picked.append(best)
-        covered = np.maximum(covered, sights[best])
-    return picked
+        covered = np.maximum(covered, known[best])
+    return [(i, views[i], looks[i]) for i in picked]
+
+
+def _least_sight(view: Look) -> np.ndarray:
+    """[F] the least at the places looked at."""
+    return view.sight.cpu().numpy().reshape(-1, len(CORNERS)).min(1)
 
 
 def _astray(beneath: Under, lenses: Sequence[Lens], looks: Sequence[Look]) -> list[float]:

@@ -90,8 +90,7 @@ def _look(lens: Lens, points: torch.Tensor, normals: torch.Tensor) -> Look:
     read = {"padding_mode": "border", "align_corners": False}
     colors = torch.nn.functional.grid_sample(lens.values[None, :3], grid[None, None], mode="bicubic", **read)[0, :, 0]
     rest = torch.nn.functional.grid_sample(lens.values[None, 3:], grid[None, None], mode="bilinear", **read)[0, :, 0]
-    ramp = ((cos - LEAST_COS) / (FULL_COS - LEAST_COS)).clamp(0, 1)
-    sight = open_ * ramp * (2 * rest[0] - 1).clamp(0, 1)
+    sight = open_ * sight_at(cos) * (2 * rest[0] - 1).clamp(0, 1)
     return Look(colors.T.clamp(0, 255), sight, cos, rest[1])
 
 
@@ -143,6 +142,11 @@ def facing(camera: Camera, points: torch.Tensor, normals: torch.Tensor) -> torch
     if camera.projection == "orthographic":
         return normals @ c2w[:3, 2]
     return (normals * torch.nn.functional.normalize(c2w[:3, 3] - points, dim=1)).sum(1)
+
+
+def sight_at(cos: torch.Tensor) -> torch.Tensor:
+    """[N] in 0..1, how well cloth is seen at that [N] cosine."""
+    return ((cos - LEAST_COS) / (FULL_COS - LEAST_COS)).clamp(0, 1)
 
 
 def px_per_unit(camera: Camera) -> float:
