@@ -17,6 +17,8 @@ from ...camera import mask_box, photo_camera
 from ...data import Camera
 from .bleed import bleeding
 
+PIXELS_PER_TEXEL = 1.5
+"""A larger photo is made smaller to this: one pixel per texel would blur once more when it is read between pixels."""
 INSET_PX, INSET = 1.6, 0.0015
 """How far inside the mask's edge the photo is trusted: at least so many of its pixels and so much of its length."""
 FIELD_PX = 800
@@ -42,7 +44,7 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """The photo cut to the garment, at most as fine as the atlas can hold."""
+    """The photo cut to the garment, not much finer than the atlas can hold."""
 
     rgb: torch.Tensor
     """[3,H,W] float32 in 0..255."""
@@ -60,7 +62,7 @@ def plate_of(rgb: np.ndarray, soft: np.ndarray, texels_per_unit: float, camera: 
     # Made smaller for the atlas, the photo's background reaches as many of the smaller pixels in.
     inset = max(INSET_PX / min(camera.focal_px, max(texels_per_unit, 1.0)), INSET)
     x0, y0, x1, y1 = _crop(soft, 4 + round(4 / max(texels_per_unit / camera.focal_px, 0.1)))
-    scale = min(1.0, texels_per_unit / camera.focal_px)
+    scale = min(1.0, PIXELS_PER_TEXEL * texels_per_unit / camera.focal_px)
     hw = (max(int((y1 - y0) * scale), 2), max(int((x1 - x0) * scale), 2))
     crop = Image.fromarray(rgb[y0:y1, x0:x1])
     if hw != (y1 - y0, x1 - x0):
