@@ -98,12 +98,8 @@ def look(places: Places, depths: Depths, camera: Camera, rgb: torch.Tensor, trus
 
     `depths` may be of the camera before its picture was registered: shift and scale hide and show nothing.
     """
-    seen = visible(places.points, depths.camera, depths.values, BEHIND).numpy()
-    low, high = FACING
-    weights = np.clip((facing(places, camera) - low) / (high - low), 0, 1) * seen
     small = at_most(camera, COMPARED_PX)
-    over = torch.cat([rgb * (trust / 255), trust[None]])[None].float()
-    over = torch.nn.functional.interpolate(over, small.hw, mode="bilinear", antialias=True)
+    over = _shrunk(torch.cat([rgb * (trust / 255), trust[None]]), small.hw)
     xy, _ = project(small, places.points)
     grid = torch.as_tensor(2 * xy / np.array(small.hw[::-1]) - 1, dtype=torch.float32, device=over.device)[None, None]
     read, soft = (
@@ -112,7 +108,23 @@ def look(places: Places, depths: Depths, camera: Camera, rgb: torch.Tensor, trus
     )
     trusted = read[3] >= LEAST_TRUST
     sharp, soft = (np.where(trusted, v[:3] / np.maximum(v[3], 1e-6), 0).T.astype(np.float32) for v in (read, soft))
-    return Look(sharp, soft, (weights * trusted).astype(np.float32))
+    return Look(sharp, soft, (shows(places, depths, camera) * trusted).astype(np.float32))
+
+
+def shows(places: Places, depths: Depths, camera: Camera) -> np.ndarray:
+    """[N] 0..1 how well a camera sees the places: 0 where something is before them, 1 where they face it."""
+    seen = visible(places.points, depths.camera, depths.values, BEHIND).numpy()
+    low, high = FACING
+    return np.clip((facing(places, camera) - low) / (high - low), 0, 1) * seen
+
+
+def softened(picture: torch.Tensor, hw: tuple[int, int]) -> torch.Tensor:
+    """[1,C,h,w] of a [C,H,W] picture, shrunk and as soft as a Look's soft colours are."""
+    return _softened(_shrunk(picture, hw))
+
+
+def _shrunk(picture: torch.Tensor, hw: tuple[int, int]) -> torch.Tensor:
+    return torch.nn.functional.interpolate(picture[None].float(), hw, mode="bilinear", antialias=True)
 
 
 def _softened(values: torch.Tensor) -> torch.Tensor:

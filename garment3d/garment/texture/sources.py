@@ -16,22 +16,16 @@ from ...camera import photo_camera
 from ...data import Camera, Views
 from ...errors import ViewsError
 from ...images import reduced
-from .bend import bend, bent
-from .looks import Depths, Look, Places, depths_of, look, places_on
-from .register import Moved, Registered, overlap, register
+from .lay import LEAST_AGREEMENT, Laid, Stage, follow, lay
+from .looks import Look, look, places_on
+from .register import Moved, register
 from .tone import Tone, tones
-from .trust import signed_distance, strip_of, trust_of
+from .trust import strip_of, trust_of
 
 if TYPE_CHECKING:
     import trimesh
 
 PHOTO_PX = 800
-LEAST_AGREEMENT = 0.7
-"""Below this a view shows another outline than the mesh has."""
-MARGIN = 0.04
-"""How far inside the mesh's edge such a view begins to count, in the picture's longest side."""
-WORTH = 0.003
-"""Bending a view costs sharpness: this much more agreement is worth it."""
 UNKNOWN_ERROR = 20.0
 """What a view that shares nothing with the photo is taken to err by, in 8-bit steps."""
 LEAST_PX = 12
@@ -81,80 +75,25 @@ def view_sources(
         back: A photo of the back and its mask, whose tones count as the photo's do.
     """
     shown = _shown(views)
-    stage = _Stage(np.asarray(mesh.vertices, float), np.asarray(mesh.faces), device)
-    places = places_on(stage.vertices, stage.faces)
-    fixed = [_photo_look(stage, places, _Photo(rgb, soft, photo_camera(soft)))]
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+    stage = Stage(vertices, faces, places_on(vertices, faces), device)
+    fixed = [_photo_look(stage, rgb, soft, photo_camera(soft))]
     if back is not None:
-        fixed.append(_photo_look(stage, places, _Photo(*back, _back_camera(stage, back[1]))))
-    laid = [_laid(stage, places, views, i) for i in shown]
-    matched = tones(places.points, fixed, [one.look for one in laid])
+        fixed.append(_photo_look(stage, *back, _back_camera(stage, back[1])))
+    laid = [lay(stage, views, i) for i in shown]
+    matched = _tones(stage, fixed, laid)
+    followed = follow(stage, fixed, laid, matched)
+    if any(new is not old for new, old in zip(followed, laid, strict=True)):
+        laid, matched = followed, _tones(stage, fixed, followed)
     sources = tuple(_source(one, tone, device) for one, tone in zip(laid, matched, strict=True))
     return Prepared(sources, (*_left_out(views, shown), *_other_shapes(sources)))
 
 
-class _Stage(NamedTuple):
-    """The mesh that everything is drawn of."""
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    device: str | torch.device
-
-    def depths(self, camera: Camera) -> Depths:
-        """What a camera sees of it."""
-        return depths_of(self.vertices, self.faces, camera, device=self.device)
+def _tones(stage: Stage, fixed: Sequence[Look], laid: Sequence[Laid]) -> tuple[Tone, ...]:
+    return tones(stage.places.points, fixed, [one.look for one in laid])
 
 
-class _Photo(NamedTuple):
-    """A photo whose colours and place are right as they are."""
-
-    rgb: np.ndarray
-    soft: np.ndarray
-    camera: Camera
-
-
-class _Laid(NamedTuple):
-    """A view laid to the mesh, in its own colours."""
-
-    rgb: torch.Tensor
-    """[3,H,W] float32 in 0..255."""
-    trust: torch.Tensor
-    registered: Registered
-    look: Look
-    azimuth_deg: float
-
-
-def _laid(stage: _Stage, places: Places, views: Views, index: int) -> _Laid:
-    picture = 255 * views.images[index].detach().float().cpu().permute(2, 0, 1)
-    mask = views.masks[index].detach().float().cpu()
-    camera = views.orbit.cameras[index]
-    depths = stage.depths(camera)
-    registered = register(depths, camera, mask.numpy())
-    picture, mask = _straightened(torch.cat([picture, mask[None]]), registered)
-    trust = torch.from_numpy(trust_of(strip_of(picture.permute(1, 2, 0).numpy(), mask.numpy())))
-    trust = trust * _inside_both(registered, mask.shape)
-    seen = look(places, depths, registered.camera, picture, trust)
-    return _Laid(picture, trust, registered, seen, views.orbit.azimuths_deg[index])
-
-
-def _straightened(picture: torch.Tensor, registered: Registered) -> tuple[torch.Tensor, torch.Tensor]:
-    """[3,H,W] colours and [H,W] mask of a [4,H,W] picture, bent to the mesh's outline where that brings it nearer."""
-    if registered.agreement >= LEAST_AGREEMENT:
-        field = bend(registered.drawn, registered.mask)
-        small = bent(torch.from_numpy(registered.mask)[None], field)[0].numpy()
-        if overlap(registered.drawn, small) > registered.agreement + WORTH:
-            picture = bent(picture, field)
-    return picture[:3], picture[3]
-
-
-def _inside_both(registered: Registered, hw: Sequence[int]) -> torch.Tensor:
-    """[H,W] float32: 0 outside the mesh's silhouette, and near its edge too where it is not the picture's."""
-    drawn = registered.drawn
-    margin = -1.0 if registered.agreement >= LEAST_AGREEMENT else MARGIN * max(drawn.shape)
-    inside = torch.from_numpy(signed_distance(drawn >= 0.5) - margin).clamp(0, 1)
-    return torch.nn.functional.interpolate(inside[None, None], tuple(hw), mode="bilinear")[0, 0]
-
-
-def _source(laid: _Laid, tone: Tone, device: str | torch.device) -> Source:
+def _source(laid: Laid, tone: Tone, device: str | torch.device) -> Source:
     matrix = torch.as_tensor(tone.matrix, dtype=torch.float32)
     pixels = torch.einsum("ck,khw->chw", matrix[:, :3], laid.rgb) + 255 * matrix[:, 3, None, None]
     camera, moved, agreement = laid.registered[:3]
@@ -163,17 +102,17 @@ def _source(laid: _Laid, tone: Tone, device: str | torch.device) -> Source:
     return Source(rgb, trust, camera, laid.azimuth_deg, error, agreement, moved)
 
 
-def _photo_look(stage: _Stage, places: Places, photo: _Photo) -> Look:
+def _photo_look(stage: Stage, rgb: np.ndarray, soft: np.ndarray, camera: Camera) -> Look:
     """The places in a photo; it is read at most PHOTO_PX large, which is still finer than the views are compared."""
-    step = -(-max(photo.soft.shape) // PHOTO_PX)
-    rgb, soft = reduced(photo.rgb, step), reduced(photo.soft, step)
-    center = (photo.camera.center_px[0] / step, photo.camera.center_px[1] / step)
-    camera = replace(photo.camera, focal_px=photo.camera.focal_px / step, center_px=center, hw=soft.shape)
-    trust = torch.from_numpy(trust_of(strip_of(rgb, soft)))
-    return look(places, stage.depths(camera), camera, torch.from_numpy(rgb.transpose(2, 0, 1).copy()), trust)
+    step = -(-max(soft.shape) // PHOTO_PX)
+    small, mask = reduced(rgb, step), reduced(soft, step)
+    center = (camera.center_px[0] / step, camera.center_px[1] / step)
+    camera = replace(camera, focal_px=camera.focal_px / step, center_px=center, hw=mask.shape)
+    trust = torch.from_numpy(trust_of(strip_of(small, mask)))
+    return look(stage.places, stage.depths(camera), camera, torch.from_numpy(small.transpose(2, 0, 1).copy()), trust)
 
 
-def _back_camera(stage: _Stage, soft: np.ndarray) -> Camera:
+def _back_camera(stage: Stage, soft: np.ndarray) -> Camera:
     """The camera of a photo of the back: orthographic along +Z, laid to the mesh by its mask."""
     camera = photo_camera(soft)
     c2w = np.diag([-1.0, 1.0, -1.0, 1.0])
