@@ -15,7 +15,7 @@ from .cloth import Cloth, Frame, cloth_of, cloth_of_shell, tree_of
 from .contour import photo_silhouette
 from .evidence import judged
 from .outer import Outer, outer_layer
-from .poses import Guess, Pose, facing, front_of, guesses, nearest_turn, plain_turn
+from .poses import AXES, Guess, Pose, facing, front_of, guesses, nearest_turn, plain_turn
 from .settle import Reference, Settled, reference_of, settle
 from .tidy import Tidied, tidy
 
@@ -72,6 +72,8 @@ def align(
     Raises:
         MeshError: no pose gives a silhouette that has to do with the mask.
     """
+    if front != "auto" and front not in AXES:
+        raise MeshError(f'The front axis "{front}" is none; give "auto" or one of {", ".join(AXES)}.')
     cloth, frame = cloth_of(target, outer_layer(target.vertices, target.faces) if outer is None else outer)
     photo = photo_silhouette(soft)
     plain = tidy(shell)

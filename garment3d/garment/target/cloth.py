@@ -14,10 +14,23 @@ from .tidy import Tidied
 
 POINTS = 3000
 """Samples on a surface."""
+PRINT_POINTS = 30_000
+"""Samples of its colours: a letter on a chest is some hundredths of a garment wide."""
 LIGHT = 5000
 """Triangles that its silhouette is drawn with."""
 TURNED = 0.08
 """How far apart, in canonical units, two points count whose normals stand at right angles, divided by the root of 2."""
+
+
+class Print(NamedTuple):
+    """What is seen on a surface, sampled finely."""
+
+    points: np.ndarray
+    """[Q,3] spread evenly over the area."""
+    normals: np.ndarray
+    """[Q,3] unit, outwards."""
+    colours: np.ndarray
+    """[Q,3] sRGB in 0..1."""
 
 
 class Cloth(NamedTuple):
@@ -27,8 +40,8 @@ class Cloth(NamedTuple):
     """[P,3] spread evenly over the area."""
     normals: np.ndarray
     """[P,3] unit, outwards."""
-    colours: np.ndarray | None
-    """[P,3] sRGB in 0..1."""
+    print: Print | None
+    """Where the mesh has colours."""
     vertices: np.ndarray
     """[V,3] of the light mesh."""
     faces: np.ndarray
@@ -72,19 +85,30 @@ def tree_of(cloth: Cloth) -> KDTree:
 
 
 def _sampled(vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray | None) -> Cloth:
-    random = np.random.default_rng(0)
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    normal = np.cross(b - a, c - a)
-    area = np.linalg.norm(normal, axis=1)
-    # Stratified along the cumulative area: even with few points.
-    at = (np.arange(POINTS) + random.random(POINTS)) / POINTS * area.sum()
-    face = np.minimum(np.searchsorted(area.cumsum(), at), len(area) - 1)
-    weights = random.dirichlet((1, 1, 1), POINTS)
-    points = (weights[:, :, None] * vertices[faces[face]]).sum(1)
-    own = None if colours is None else (weights[:, :, None] * colours[faces[face]]).sum(1)
+    points, normals, _ = _spots(vertices, faces, POINTS, None)
+    own = None
+    if colours is not None:
+        spots = _spots(vertices, faces, PRINT_POINTS, colours)
+        own = None if spots[2] is None else Print(spots[0], spots[1], spots[2])
     light, few = vertices, faces
     if len(faces) > LIGHT:
         light, few = fast_simplification.simplify(
             vertices.astype(np.float32), faces.astype(np.int32), target_reduction=1 - LIGHT / len(faces)
         )
-    return Cloth(points, normal[face] / area[face, None], own, np.asarray(light, np.float64), np.asarray(few, np.int64))
+    return Cloth(points, normals, own, np.asarray(light, np.float64), np.asarray(few, np.int64))
+
+
+def _spots(
+    vertices: np.ndarray, faces: np.ndarray, count: int, colours: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """[count,3] points spread evenly over the faces, their normals and their colours."""
+    random = np.random.default_rng(0)
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    normal = np.cross(b - a, c - a)
+    area = np.linalg.norm(normal, axis=1)
+    # Stratified along the cumulative area: even with few points.
+    at = (np.arange(count) + random.random(count)) / count * area.sum()
+    face = np.minimum(np.searchsorted(area.cumsum(), at), len(area) - 1)
+    weights = random.dirichlet((1, 1, 1), count)[:, :, None]
+    own = None if colours is None else (weights * colours[faces[face]]).sum(1)
+    return (weights * vertices[faces[face]]).sum(1), normal[face] / np.maximum(area[face, None], 1e-300), own

@@ -12,12 +12,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ...camera import photo_camera, project
-from .cloth import Cloth
+from .cloth import Cloth, Print
 from .contour import grid_camera, mesh_silhouette
 from .poses import Pose
 from .settle import Settled
 
-OUTLINE, SURFACE, COLOUR = 0.1, 0.03, 0.05
+OUTLINE, SURFACE, COLOUR = 0.1, 0.03, 0.03
 """Relative change of each that counts as one."""
 FINE = 0.002
 """Outlines that agree to this, in canonical units, agree: below it there is only the grid."""
@@ -25,6 +25,10 @@ PLAINEST = 0.015
 """Spread of sRGB numbers below which a photo is one colour."""
 MIRRORED, FACING = 3.0, 1.0
 """What has to speak for a mirror image, and what speaks for a front along +Z, where generators put it."""
+GRAIN = 200
+"""Details of a print, along the garment's longest side, that its samples can show."""
+FEWEST = 50
+"""With fewer samples in the photo nothing is said."""
 HIDDEN = 0.02
 """A point this far behind the surface that the camera sees is not in the photo."""
 
@@ -41,38 +45,42 @@ def judged(settled: Settled, cloth: Cloth, soft: np.ndarray, rgb: np.ndarray | N
     """The Verdict on a pose; `facing` where it leaves the front along +Z."""
     score = -np.log(settled.edge + FINE) / OUTLINE - np.log(settled.apart + 1e-4) / SURFACE
     score += FACING * facing - MIRRORED * settled.pose.mirrored
-    if rgb is not None and cloth.colours is not None:
-        score -= np.log(unlike(settled.pose, cloth, cloth.colours, soft, rgb) + 0.02) / COLOUR
+    if rgb is not None and cloth.print is not None:
+        score -= np.log(unlike(settled.pose, cloth, cloth.print, soft, rgb) + 0.02) / COLOUR
     return Verdict(settled, float(score))
 
 
-def unlike(pose: Pose, cloth: Cloth, colours: np.ndarray, soft: np.ndarray, rgb: np.ndarray) -> float:
+def unlike(pose: Pose, cloth: Cloth, shown: Print, soft: np.ndarray, rgb: np.ndarray) -> float:
     """Share in 0..1 of the photo's pattern that the target's colours don't explain; 1 where either is plain.
 
     Each channel may be brighter and of more contrast, as generators bake their own light in.
     """
-    points = pose(cloth.points)
-    shown = _in_view(points, cloth.normals @ pose.turn.T, pose, cloth)
-    camera = photo_camera(soft)
-    pixels = project(camera, points[shown])[0]
-    size = camera.focal_px / 60  # as coarse as the samples lie
-    at = [pixels[:, 1] - 0.5, pixels[:, 0] - 0.5]
-    weight = gaussian_filter(np.asarray(soft, np.float32), size)
-    photo = [gaussian_filter(rgb[..., i] * np.asarray(soft, np.float32) / 255, size) for i in range(3)]
-    cover = map_coordinates(weight, at, order=1)
-    inside = cover > 0.5
-    if inside.sum() < 50:
+    points = pose(shown.points)
+    met = _in_view(points, shown.normals @ pose.turn.T, pose, cloth)
+    goal = _photo_at(points[met], soft, rgb)
+    known = np.isfinite(goal).all(1)
+    if known.sum() < FEWEST:
         return 1.0
-    left, whole = 0.0, 0.0
-    for channel, picture in enumerate(photo):
-        goal = map_coordinates(picture, at, order=1)[inside] / cover[inside]
-        own = colours[shown, channel][inside]
-        goal, own = goal - goal.mean(), own - own.mean()
-        gain = max(float(goal @ own) / max(float(own @ own), 1e-9), 0.0)
-        left += float(((goal - gain * own) ** 2).sum())
-        whole += float((goal**2).sum())
-    noise = 3 * PLAINEST**2 * inside.sum()
-    return (left + noise) / (whole + noise)
+    goal, own = goal[known], shown.colours[met][known]
+    goal, own = goal - goal.mean(0), own - own.mean(0)
+    gain = np.maximum((goal * own).sum(0) / np.maximum((own * own).sum(0), 1e-9), 0)
+    noise = goal.size * PLAINEST**2
+    return float((((goal - gain * own) ** 2).sum() + noise) / ((goal**2).sum() + noise))
+
+
+def _photo_at(points: np.ndarray, soft: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    """[P,3] sRGB in 0..1 of the photo at canonical points, as coarse as a print is sampled; NaN off the garment."""
+    camera = photo_camera(soft)
+    pixels = project(camera, points)[0]
+    at = [pixels[:, 1] - 0.5, pixels[:, 0] - 0.5]
+    size = camera.focal_px / GRAIN
+    weight = np.asarray(soft, np.float32)
+    cover = map_coordinates(gaussian_filter(weight, size), at, order=1)
+    colours = [
+        map_coordinates(gaussian_filter(np.asarray(rgb[..., i], np.float32) / 255 * weight, size), at, order=1)
+        for i in range(3)
+    ]
+    return np.where(cover[:, None] > 0.5, np.stack(colours, 1) / np.maximum(cover, 1e-6)[:, None], np.nan)
 
 
 def _in_view(points: np.ndarray, normals: np.ndarray, pose: Pose, cloth: Cloth) -> np.ndarray:

@@ -92,7 +92,7 @@ def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
 def _side(vertices: np.ndarray, faces: np.ndarray) -> float:
     """The longest side of the box that holds all faces but a few strays."""
     some = vertices[faces[:: 1 + len(faces) // 100_000].ravel()]
-    low, high = np.quantile(some, [0.001, 0.999], axis=0)
+    low, high = np.quantile(some, [0.01, 0.99], axis=0)
     return float((high - low).max()) or float(np.ptp(some, axis=0).max())
 
 
