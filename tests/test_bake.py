@@ -131,10 +131,13 @@ def test_the_back_shows_its_own_patch_and_no_print_of_the_front(baked):
     assert np.abs(rgb[85, 88] - (30, 140, 60)).max() < 12
 
 
-def test_no_step_shows_where_the_photo_meets_the_views(body):
-    _, rgb, soft, views = body
-    # One island, cut behind: the borders lie inside it.
+def test_no_step_shows_where_the_photo_meets_the_views():
+    def shaded(points: np.ndarray) -> np.ndarray:
+        return np.stack([120 + 100 * points[:, 0], 120 + 300 * points[:, 2], 130 - 60 * points[:, 1]], 1)
+
+    # One island, cut behind: the borders lie inside it. No cloth of the front continues this shade.
     mesh = capsule()
+    (rgb, soft), views = photo_of(mesh, shaded), views_of(mesh, shaded)
     points = np.asarray(mesh.vertices)
     around = np.arctan2(points[:, 0], points[:, 2]) / (2 * np.pi) + 0.5
     corner = around[mesh.faces]
@@ -149,18 +152,17 @@ def test_no_step_shows_where_the_photo_meets_the_views(body):
     )
     done = bake_texture(single, rgb, soft, views, options=SMALL)
     assert np.array_equal(done.mesh.visual.uv, uv)
-    error, points, _ = errors(done)
+    error, points, code = errors(done, shaded)
     index = next(texels(uv, single.faces, 512)).index.numpy()
-    patch = (np.abs(points[:, 0] - 0.08) < 0.1) & (np.abs(points[:, 1] - 0.1) < 0.11)
-    calm = (np.abs((points[:, 1] / 0.08) % 1 - 0.5) < 0.3) & (np.abs(points[:, 1]) < 0.4) & ~patch
     field = np.full((512 * 512, 3), np.nan)
-    field[index[calm]] = error[calm]
+    middle = np.abs(points[:, 1]) < 0.4
+    field[index[middle]] = error[middle]
     field = field.reshape(512, 512, 3)
-    meets = (done.source[:, :-1] == 1) != (done.source[:, 1:] == 1)
-    step = np.abs(field[:, :-1] - field[:, 1:]).max(-1)[meets]
+    one, two = done.source[:, :-1], done.source[:, 1:]
+    step = np.abs(field[:, :-1] - field[:, 1:]).max(-1)[((one == 1) & (two >= 10)) | ((two == 1) & (one >= 10))]
     step = step[~np.isnan(step)]
-    # A place or two meet at the patch's or a stripe's edge, where pictures of 200 px per length are soft.
-    assert len(step) > 100 and np.percentile(step, 99) <= 2 and step.max() < 8
+    assert (code[middle] >= 10).mean() > 0.4
+    assert len(step) > 100 and step.max() <= 4
 
 
 def test_a_view_of_another_tone_is_bent_to_the_photo_and_wrong_colours_of_plain_cloth_stay_out(body):
