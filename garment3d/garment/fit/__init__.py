@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FitFigures", "FitOptions", "Fitted", "fit_shell"]
 
-READ, COARSE_LEVELS, FINE_LEVELS = 0.1, 3, 4
-"""The reach at which the target's roughness is read, and how many levels lead there and on."""
+READ, COARSE_LEVELS, FINE_LEVELS = 0.1, 3, 5
+"""The reach at which the target's roughness is read, and how many levels lead there and on; the last is done twice."""
 BEFORE, AFTER = 3, 2
 """Steps of the whole that are told for alignment and repair."""
 
@@ -92,8 +92,9 @@ def fit_shell(
     points = repaired(cloth, _fitted(cloth, goal, options, held, steps.tell), held)
     steps.tell(AFTER)
     mesh = _moved(shell, points[cloth.place])
-    warnings = (*tidied.warnings, *alignment.warnings, *doubts(cloth, points, goal))
     figures = figures_of(cloth, mesh, goal)
+    doubted = doubts(cloth, points, goal, figures.distance_after)
+    warnings = (*tidied.warnings, *alignment.warnings, *doubted)
     return Fitted(_thickened(mesh, options.thickness), figures, alignment, tuple(dict.fromkeys(warnings)))
 
 
@@ -107,8 +108,8 @@ def _fitted(cloth: Cloth, goal: Placed, options: FitOptions, held: np.ndarray, t
     coarse = levels(COARSEST, READ, COARSE_LEVELS)
     points = fitted(cloth, cloth.points, goals, coarse, outline, tell)
     finest = finest_reach(roughness(cloth, goal.samples), options.smoothness)
-    fine = levels(READ, finest, FINE_LEVELS + 1)[1:]
-    return fitted(cloth, points, goals, fine, held, tell)
+    fine = levels(READ, finest, FINE_LEVELS)[1:]
+    return fitted(cloth, points, goals, [*fine, fine[-1]], held, tell)
 
 
 class _Steps:

@@ -51,12 +51,10 @@ def figures_of(cloth: Cloth, mesh: trimesh.Trimesh, goal: Placed) -> FitFigures:
     return FitFigures(before, now, float(distances[1].max()), *counts, len(goal.faces))
 
 
-def doubts(cloth: Cloth, points: np.ndarray, goal: Placed) -> tuple[str, ...]:
-    """Sentences on what the target lacks or where the cloth [N,3] stays away from it; () where all is well."""
+def doubts(cloth: Cloth, points: np.ndarray, goal: Placed, far: float) -> tuple[str, ...]:
+    """Sentences on what the target lacks, and on cloth [N,3] that is a mean share `far` of its height away from it."""
     match = matched(points, normals(points, cloth.faces), goal.samples.by_facing(TURN), REACH)
     missed = float(cloth.area[match.weight == 0].sum() / cloth.area.sum())
-    height = max(float(np.ptp(cloth.points[:, 1])), 1e-12)
-    far = float(np.average(np.abs(match.apart), weights=cloth.area)) / height
     said = []
     if missed > MISSED:
         said.append(f"The mesh has nothing to fit to for {missed:.0%} of the shell, which keeps its own shape there.")

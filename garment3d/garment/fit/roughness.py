@@ -11,8 +11,10 @@ from scipy.spatial import cKDTree
 from .cloth import Cloth, normals
 from .match import Samples
 
-FINEST = 0.005
-"""Reach in canonical units with which an exact target is followed, less than half an edge."""
+FINEST = 0.004
+"""Reach in canonical units with which an exact target is followed, a third of an edge."""
+NOTHING = 0.0003
+"""Roughness that is only how finely it was measured."""
 PER_ROUGHNESS = 7.0
 """How much the reach grows with the roughness; on lumped truth the best grows about so."""
 COARSE = 0.09
@@ -73,5 +75,5 @@ def _beyond(place: np.ndarray, facing: np.ndarray, points: np.ndarray) -> np.nda
 
 def finest_reach(rough: float, smoothness: float) -> float:
     """Canonical units: how short a displacement is followed for a target of that roughness; smoothness is 0..1."""
-    automatic = float(np.clip(FINEST + PER_ROUGHNESS * rough, FINEST, COARSE))
+    automatic = float(np.clip(FINEST + PER_ROUGHNESS * max(rough - NOTHING, 0.0), FINEST, COARSE))
     return max(automatic * STEERED ** (2 * smoothness - 1), FINEST / 2)
