@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from garment3d.camera import photo_camera, project
 from garment3d.data import Views
@@ -46,6 +46,18 @@ def test_a_shade_towards_the_edge_is_not_taken_for_background():
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
     shade = 1 - 0.4 * np.clip(np.hypot(x, y) / 80, 0, 1) ** 4
     assert strip_of(rgb * shade[..., None], mask).width_px < 4.5
+
+
+@pytest.mark.parametrize("side", [1, 3, 6, 20])
+def test_small_and_cut_off_masks_are_no_trouble(side):
+    rgb = np.full((40, 50, 3), 255.0)
+    mask = np.zeros((40, 50), np.float32)
+    mask[:side, 10 : 10 + side] = 1
+    rgb[mask > 0] = CLOTH
+    trust = trust_of(strip_of(rgb, mask))
+    assert trust[mask < 0.5].max() == 0 and (trust[0, 20] == 1) == (side == 20)
+    assert trust_of(strip_of(rgb, np.ones_like(mask))).min() == 1
+    assert trust_of(strip_of(rgb, np.zeros_like(mask))).max() == 0
 
 
 def disturbed(views):
@@ -89,6 +101,27 @@ def test_known_disturbances_are_undone_all_around():
         assert np.abs(shown.mean(0) / true.mean(0) - 1).max() < 0.02, (azimuth, view_gains)
         assert left < 4.5 and share > 0.8
         assert source.error < 4 and source.agreement > 0.95
+
+
+def warped(picture, beyond):
+    """[H,W] drawn aside by up to 6 pixels, smoothly and differently everywhere."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(float)
+    right, down = 6 * np.sin(x / 45 + y / 60), 5 * np.cos(x / 50 - y / 70)
+    return np.clip(map_coordinates(picture, [y + down, x + right], order=1, cval=beyond), 0, 1)
+
+
+def test_a_back_of_the_wrong_shape_follows_its_outline_and_the_sides():
+    truth = painted()
+    views = some(truth.views, (0, 60, 90, 120, 180, 240, 270, 300))
+    images, masks = views.images.numpy().copy(), views.masks.numpy().copy()
+    images[4] = np.stack([warped(images[4, ..., c], 1) for c in range(3)], 2)
+    masks[4] = warped(masks[4], 0)
+    bad = Views(torch.tensor(images), torch.tensor(masks), views.orbit)
+    source = view_sources(truth.mesh, bad, truth.rgb, truth.soft).sources[4]
+    given = replace(source, rgb=255 * bad.images[4].permute(2, 0, 1), camera=views.orbit.cameras[4])
+    wrong, left = (np.sqrt(np.square(s - t).mean()) for s, t, _ in (colours_of(x, truth.mesh) for x in (given, source)))
+    assert source.agreement < 0.97
+    assert left < 0.45 * wrong
 
 
 def test_exact_views_pass_through():

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from ...camera import mask_box
+
 LEAST_PX = 1.5
 """A mask's edge is never trusted closer than this."""
 RAMP_PX = 1.5
@@ -18,6 +20,10 @@ LEAST_REACH_PX, REACH = 6.0, 0.07
 """How deep the edge's blur is looked for, in pixels and in the mask's longest side."""
 MOST = 0.045
 """The strip is never wider than this share of the mask's longest side (or LEAST_PX)."""
+AROUND_PX = 8
+"""How far around the mask distances are measured."""
+LEAST_STEPS = 8
+"""Half pixels of depth that a mask must have for its blur to be measured."""
 OUTSIDE_PX = 3.0
 """So far outside the mask the background is surely itself, beyond the blur that was met."""
 HIGH, LOW = 0.16, 0.05
@@ -32,7 +38,7 @@ class Strip(NamedTuple):
     """What is known of the edge of one mask."""
 
     distance_px: np.ndarray
-    """[H,W] float32, positive inside the mask."""
+    """[H,W] float32, positive inside the mask, measured to AROUND_PX outside it."""
     width_px: float
     """How far inside the edge cloth begins to be itself."""
 
@@ -40,13 +46,15 @@ class Strip(NamedTuple):
 def strip_of(rgb: np.ndarray, soft: np.ndarray) -> Strip:
     """The Strip of a [H,W,3] picture in 0..255 and its [H,W] mask; an empty mask has distances below 0 only."""
     solid = soft >= 0.5
-    distance = signed_distance(solid)
     if not solid.any():
-        return Strip(distance, LEAST_PX)
-    rows, cols = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
-    length = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
-    reach = max(LEAST_REACH_PX, REACH * length)
-    width = _mixed_width(rgb, distance, reach)
+        return Strip(signed_distance(solid), LEAST_PX)
+    x0, y0, x1, y1 = mask_box(soft)
+    # Only around the garment is anything measured: views leave half of their picture empty.
+    window = np.s_[max(y0 - AROUND_PX, 0) : y1 + AROUND_PX, max(x0 - AROUND_PX, 0) : x1 + AROUND_PX]
+    distance = np.full(soft.shape, -float(AROUND_PX), np.float32)
+    distance[window] = signed_distance(solid[window])
+    length = max(x1 - x0, y1 - y0)
+    width = _mixed_width(rgb[window], distance[window], max(LEAST_REACH_PX, REACH * length))
     return Strip(distance, float(np.clip(width, LEAST_PX, max(LEAST_PX, MOST * length))))
 
 
@@ -77,6 +85,8 @@ def _mixed_width(rgb: np.ndarray, distance: np.ndarray, reach: float) -> float:
         for values in (np.ones(len(place)), distance[near], ((rgb[near] - cloth) * apart).sum(1), (apart**2).sum(1))
     )
     some = count > 0
+    if some.sum() < LEAST_STEPS:
+        return 0.0
     return _fallen(mixed[some] / np.maximum(whole[some], 1.0), depth[some] / count[some])
 
 
