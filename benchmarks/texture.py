@@ -7,9 +7,9 @@ texels that the photo or one of 18 orbit cameras sees at less than 75°; `limit`
 best-facing exact picture's own pixel: what pictures of that size can give at all. Front, side and back: by the
 normal's azimuth, below 60°, to 120°, beyond, seen or not. Texels whose inside the photo sees, through the neck, are
 counted apart as nape: one texture can't be true on both sides of the cloth. Steps, across borders of the photo with
-any other source, in 8-bit numbers: the difference of the mean error on both sides, over 5 × 5 texels each (99.9th
-percentile and greatest), and of single texels; seam: the same across the cuts of the atlas. Never worse than the fill:
-with bad views, side and back may lose at most 0.05 dB against the bake without views.
+views, in 8-bit numbers: the difference of the mean error on both sides, over 5 × 5 texels each (99.9th percentile and
+greatest), and of single texels; fill: across borders of the photo with filled cloth; seam: across cuts of the atlas.
+Never worse than the fill: with bad views, side and back may lose at most 0.05 dB against the bake without views.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def line(kind: str, f: Judged, seconds: float) -> str:
     return (
         f"    {kind:5s} seen {f.seen:5.1f}  front {f.front:5.1f}  side {f.side:5.1f}  back {f.back:5.1f}"
         f"  nape {f.nape:5.1f} dB  step {f.step_999:5.1f} max {f.step_max:5.1f}  texel {f.pair_999:5.1f}"
+        f"  fill {f.fill_999:5.1f}"
         f"  seam {f.seam_999:5.1f}  photo {f.photo:4.0%} views {f.views:4.0%} filled {f.filled:4.0%}   {seconds:5.1f} s"
     )
 

@@ -21,7 +21,7 @@ from garment3d.raster import rasterize, visible
 from .orbit import albedo, albedo_near, fabric_of
 from .photo import Truth, canonical_mesh
 
-PHOTO, FILLED = 1, 3
+PHOTO, FILLED, VIEWS = 1, 3, 10
 BIAS = 0.004
 """Depth, in canonical units, by which a texel may lie behind what a camera sees."""
 SEEN_COS = 0.25
@@ -76,10 +76,12 @@ class Judged(NamedTuple):
     nape: float
     """Over the texels that the photo sees from inside, against their outside."""
     step_999: float
-    """Across borders of the photo with another source: 99.9th percentile of `steps`."""
+    """Across borders of the photo with a view: 99.9th percentile of `steps`."""
     step_max: float
     pair_999: float
     """The same of single neighbouring texels, which includes what a softer picture lacks in detail."""
+    fill_999: float
+    """Across borders of the photo with filled cloth, on a pattern as large as the pattern's contrast."""
     seam_999: float
     """Across the cuts of the atlas, all of them."""
     photo: float
@@ -198,11 +200,13 @@ def judged(texels: TrueTexels, sight: Sight, atlas: np.ndarray, source: np.ndarr
     field[texels.index[counted]] = error[counted]
     codes[texels.index[counted]] = source.ravel()[texels.index[counted]]
     field, codes = field.reshape(texels.size, texels.size, 3), codes.reshape(texels.size, texels.size)
-    step, pair = steps(field, codes)
+    step, pair = steps(field, np.where(codes == FILLED, 0, codes))
+    fill, _ = steps(field, np.where(codes >= VIEWS, 0, codes))
     seam = seam_steps(field, codes, texels.seams)
     covered = source.ravel()[texels.index]
-    shares = [float(np.mean(mask)) for mask in (covered == PHOTO, covered >= 10, covered == FILLED)]
-    return Judged(*(psnr_of(error[p]) for p in parts), _high(step), _most(step), _high(pair), _high(seam), *shares)
+    shares = [float(np.mean(mask)) for mask in (covered == PHOTO, covered >= VIEWS, covered == FILLED)]
+    ends = _high(step), _most(step), _high(pair), _high(fill), _high(seam)
+    return Judged(*(psnr_of(error[p]) for p in parts), *ends, *shares)
 
 
 def _high(values: np.ndarray) -> float:
