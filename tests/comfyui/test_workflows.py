@@ -70,7 +70,7 @@ def runs(server):
     """Each workflow's API twin, run once; those with models on small ones, with fewer views, steps and cells."""
     graphs = {name: lighter(read(name, "api")) for name in NAMES}
     with_a_true_mask(graphs["04_sam_zero123_triposr"])
-    done = {name: server.run(graph) for name, graph in graphs.items()}
+    done = {name: server.run(graph, 300) for name, graph in graphs.items()}
     for name, run in done.items():
         assert run.status == "success", f"{name}: {run.error}"
     return done
