@@ -139,9 +139,15 @@ def test_a_layer_inside_and_wild_winding_change_nothing():
 
 
 def test_what_has_nothing_to_do_with_the_photo_is_refused():
-    rod = boxes(((1.0, 0.05, 0.05), (0, 0, 0)))
+    bars = [(along, a, b) for along in range(3) for a in (-0.5, 0.5) for b in (-0.5, 0.5)]
+    cage = boxes(
+        *(
+            (np.where(np.arange(3) == along, 1.04, 0.04), np.insert(np.array([a, b]), along, 0.0))
+            for along, a, b in bars
+        )
+    )
     with pytest.raises(MeshError, match=r"no overlap with the photo.*0\.\d\d") as error:
-        align(tidy(rod), LOPSIDED_SHELL, LOPSIDED_PHOTO)
+        align(tidy(cage), LOPSIDED_SHELL, LOPSIDED_PHOTO)
     assert str(error.value).count(". ") == 0
 
 

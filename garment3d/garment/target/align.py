@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import MeshError
 from .cloth import Cloth, Frame, cloth_of, cloth_of_shell, tree_of
-from .contour import photo_silhouette
+from .contour import mesh_silhouette, photo_silhouette
 from .evidence import judged
 from .outer import Outer, outer_layer
 from .poses import AXES, Guess, Pose, facing, front_of, guesses, nearest_turn, plain_turn
@@ -99,8 +99,8 @@ def _standing(cloth: Cloth, tree: KDTree, reference: Reference, front: str) -> S
     iou = {key: max(guess.iou for guess in family) for key, family in families.items()}
     best = sorted(iou, key=lambda key: -iou[key])[:FAMILIES]
     hopeful = [family for key, family in families.items() if key in best and iou[key] > iou[best[0]] - HOPEFUL]
-    # The members of a family come in order of likelihood; so do the families.
-    tried = [settle(cloth, tree, reference, family[0].pose, 8) for family in hopeful]
+    # Families come in order of likelihood.
+    tried = [settle(cloth, tree, reference, max(f, key=lambda g: g.iou).pose, 8) for f in hopeful]
     score = [found.iou - 3 * found.apart - LIKELIER * rank for rank, found in enumerate(tried)]
     return tried[int(np.argmax(score))]
 
@@ -118,12 +118,21 @@ def _told_apart(
     verdicts = []
     for signs in ((1, 1, 1), (-1, 1, -1), (-1, 1, 1), (1, 1, -1)):
         flip = np.diag(np.array(signs, float))
-        start = Pose(flip @ standing.pose.linear, flip @ standing.pose.shift)
+        start = _matched(Pose(flip @ standing.pose.linear, flip @ standing.pose.shift), cloth, reference)
         faces = facing(start)
         if front in ("auto", faces):
             settled = settle(cloth, tree, reference, start, 8)
             verdicts.append(judged(settled, cloth, soft, rgb, faces == "+Z"))
     return max(verdicts, key=lambda verdict: verdict.score).settled
+
+
+def _matched(pose: Pose, cloth: Cloth, reference: Reference) -> Pose:
+    """The pose with the photo's area and centroid: a lopsided outline that was flipped has moved."""
+    photo, own = reference.goal.photo, mesh_silhouette(pose(cloth.vertices), cloth.faces)
+    if not own.solid.any():
+        return pose
+    grown = float(np.sqrt(photo.area / own.area))
+    return Pose(grown * pose.linear, grown * pose.shift + np.append(photo.middle - grown * own.middle, 0))
 
 
 def _reported(best: Settled, frame: Frame) -> Alignment:
