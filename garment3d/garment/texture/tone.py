@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from .looks import Look
 
-LEAST_SHARED = 25.0
+LEAST_SHARED = 12.0
 """Summed weight of places that two pictures must share to be held against each other."""
 NOISE = 0.03
 """Difference of two pictures of one place, sRGB 0..1, that needs no explanation."""
@@ -29,6 +29,7 @@ within them, where patterns are."""
 CELL = 0.08
 """Size of a neighbourhood, canonical: by so much a pattern may lie elsewhere in a view."""
 ROUNDS = 6
+LEAST_HALF = 0.25
 EVEN = 0.3
 """How much views that differ from each other are taken to err alike, against what all pairs say together."""
 MOST_UNSEEN = 0.12
@@ -210,7 +211,8 @@ def _errors(pairs: list[_Pair], matrices: np.ndarray) -> np.ndarray:
     even = EVEN * np.sqrt((shares * weights[:, None] ** 2).sum(0))
     rows = np.concatenate([shares * weights[:, None], np.diag(even)])
     squares = nnls(rows, np.concatenate([apart * weights, halves * even]))[0]
-    return np.where(shares.any(0), np.sqrt(squares), np.inf)
+    # No view is without error only because its neighbours can be blamed for all of it.
+    return np.where(shares.any(0), np.sqrt(np.maximum(squares, LEAST_HALF * halves)), np.inf)
 
 
 def _from_statistics(fixed: Sequence[Look], view: Look) -> np.ndarray:
