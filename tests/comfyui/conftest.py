@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tests.comfyui.core_hunyuan3d import write_core_hunyuan3d
 from tests.comfyui.core_zero123 import write_core_zero123
@@ -82,6 +84,8 @@ def write_models(folder: Path) -> None:
     write_zero123(folder / "checkpoints" / "zero123" / "zero123-xl.ckpt", lightning=True)
     write_core_zero123(folder / "checkpoints" / "zero123_in_core" / "zero123-xl.ckpt")
     write_core_hunyuan3d(folder / "checkpoints" / "hunyuan3d_in_core" / "hunyuan_3d_v2.1.ckpt")
+    # The front end marks a file that its menus don't list; core reads the small one above in its place.
+    save_file({"none": torch.zeros(1)}, folder / "checkpoints" / "hunyuan_3d_v2.1.safetensors")
     write_triposr(folder / "garment3d" / "TripoSR" / "model.ckpt")
     write_clothes(folder / "garment3d" / "segformer_b2_clothes")
 

@@ -124,6 +124,6 @@ def to_api(workflow: dict[str, Any], object_info: dict[str, Any] | None = None) 
         inputs |= {i["name"]: links[i["link"]] for i in node["inputs"] if i["link"] is not None}
         api[str(node["id"])] = {"inputs": inputs, "class_type": node["type"]}
         if object_info is not None:
-            title = node.get("title") or object_info[node["type"]]["display_name"]
+            title = node.get("title") or object_info[node["type"]]["display_name"] or node["type"]
             api[str(node["id"])]["_meta"] = {"title": title}
     return api
