@@ -15,7 +15,7 @@ FINEST = 0.004
 """Reach in canonical units with which an exact target is followed, a third of an edge."""
 NOTHING = 0.0003
 """Roughness that is only how finely it was measured."""
-PER_ROUGHNESS = 7.0
+PER_ROUGHNESS = 5.5
 """How much the reach grows with the roughness; on lumped truth the best grows about so."""
 COARSE = 0.09
 """The longest reach that roughness asks for."""
