@@ -105,8 +105,11 @@ def outline_astray_px(source: Source) -> float:
 
 def astray_by(lens: Lens, sigma_px: float) -> Lens:
     """The Lens of a picture whose cloth lies about `sigma_px` of its pixels from the mesh's."""
-    error = _astray(lens.values[:3], lens.values[3], min(sigma_px, MOST_ASTRAY_PX))
-    return lens._replace(values=torch.cat([lens.values[:4], error[None]]))
+    far = min(sigma_px, MOST_ASTRAY_PX)
+    error = _astray(lens.values[:3], lens.values[3], far)
+    # So close to its outline the picture may show another part of the garment than the mesh has there.
+    trust = -_pooled(-lens.values[3], round(far))
+    return lens._replace(values=torch.cat([lens.values[:3], trust[None], error[None]]))
 
 
 def _slope(rgb: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
