@@ -19,7 +19,7 @@ from tests.drawn import coverage
 from tests.truth import Truth, canonical_mesh, make_garment, make_photo
 from tests.truth.targets import closed, lumped, misplaced
 
-LEFT, RIGHT, TOP, BOTTOM = 60.0, 96.0, 20.0, 280.0
+LEFT, RIGHT, TOP, BOTTOM = 60.0, 160.0, 20.0, 280.0
 HALF = (RIGHT - LEFT) / 2 / (BOTTOM - TOP)
 """Half the tube's width; its height is 1."""
 
