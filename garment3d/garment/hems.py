@@ -21,7 +21,7 @@ from .hems_walls import sheets_of
 from .loops import openings
 from .openings import Span, find_openings
 from .shell import garment_shell
-from .target import Alignment, align, tidy
+from .target import Alignment, align, outer_layer, tidy
 
 if TYPE_CHECKING:
     import trimesh
@@ -87,8 +87,9 @@ def open_hems(
     if not spans:
         raise MeshError("No openings were given, so there is nothing to cut: give at least one, or None to find them.")
     light = tidy(mesh, LIGHT)
-    alignment = align(light, garment_shell(soft, rgb, spans, SHELL), soft, rgb, front)
-    skin = skin_of(light, alignment.matrix)
+    outer = outer_layer(light.vertices, light.faces)
+    alignment = align(light, garment_shell(soft, rgb, spans, SHELL), soft, rgb, front, outer)
+    skin = skin_of(light, outer, alignment.matrix)
     body = _body(mesh, alignment.matrix, skin)
     sheets = sheets_of(skin.points, skin.normals, soft, rgb, spans)
     cut, notes = _without_caps(sheets, body)

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .hems_cut import Cut, parts
-from .target import Tidied, outer_layer
+from .target import Outer, Tidied
 
 DUST = 0.005
 """A piece below this share of the largest one's area is dust."""
@@ -38,10 +38,9 @@ class Skin(NamedTuple):
     """Some faces are wound inside out."""
 
 
-def skin_of(light: Tidied, matrix: np.ndarray) -> Skin:
-    """The Skin of a tidied mesh that `matrix` [4,4] brings to the canonical frame."""
+def skin_of(light: Tidied, outer: Outer, matrix: np.ndarray) -> Skin:
+    """The Skin of a tidied mesh, with its outer layer, that `matrix` [4,4] brings to the canonical frame."""
     points = light.vertices @ matrix[:3, :3].T + matrix[:3, 3]
-    outer = outer_layer(light.vertices, light.faces)
     mirrored = np.linalg.det(matrix[:3, :3]) < 0
     faces = np.where((outer.flipped != mirrored)[:, None], light.faces[:, ::-1], light.faces)
     corners = points[faces]
