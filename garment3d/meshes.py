@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from .errors import MeshError
+from .texels import srgb_to_linear
 
 if TYPE_CHECKING:
     import trimesh
@@ -106,9 +108,8 @@ def _linear_bytes(rgba: np.ndarray) -> np.ndarray:
 
 
 def _linear(srgb: np.ndarray) -> np.ndarray:
-    """[...] float32 linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
-    value = np.asarray(srgb, np.float32) / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    """[...] float32 linear light in 0..1 of sRGB bytes."""
+    return srgb_to_linear(torch.from_numpy(srgb.astype(np.float32) / 255)).numpy()
 
 
 def _in_linear_light(mesh: trimesh.Trimesh, suffix: str) -> trimesh.Trimesh:

@@ -85,6 +85,10 @@ class Shell(io.ComfyNode):
         return io.NodeOutput(convert.mesh(shells), text.outline_text(outlines[0]), outlines[0].garment_class)
 
 
+def _share(name: str, default: float, tooltip: str) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.05, tooltip=tooltip)
+
+
 class FitShell(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -106,21 +110,11 @@ class FitShell(io.ComfyNode):
                     "outline can't.",
                 ),
                 io.Combo.Input("front", FRONTS, default="auto", tooltip=FRONT),
-                io.Float.Input(
-                    "smoothness",
-                    default=0.5,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="0 follows the target closely, its lumps too; 1 takes its broad shape alone.",
+                _share(
+                    "smoothness", 0.5, "0 follows the target closely, its lumps too; 1 takes its broad shape alone."
                 ),
-                io.Float.Input(
-                    "symmetry",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How far left and right are drawn to their mean depth. 0 leaves them as they are.",
+                _share(
+                    "symmetry", 0.0, "How far left and right are drawn to their mean depth. 0 leaves them as they are."
                 ),
                 io.Boolean.Input(
                     "keep_silhouette",

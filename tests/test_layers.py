@@ -13,11 +13,11 @@ LIBRARY = ROOT / "garment3d"
 LAYERS = [
     ["data", "errors"],
     ["camera", "checkpoint", "weights"],
-    ["images", "meshes"],
+    ["images"],
     ["raster", "nearest"],
     ["texels", "soundness", "crossings"],
     ["render", "metrics"],
-    ["compare"],
+    ["compare", "meshes"],
     ["mask", "views", "surface", "garment"],
     ["export"],
     ["engines"],
