@@ -59,11 +59,11 @@ def tidy(mesh: trimesh.Trimesh, most_faces: int = 200_000) -> Tidied:
     faces = _whole(points, faces, side)
     faces, warnings = _without_dust(points, faces)
     if len(faces) > most_faces:
-        warnings += (f"The mesh's {len(mesh.faces):,} triangles were thinned out to {most_faces:,} for the fit.",)
         light, faces = _thinned(points, faces, most_faces, side)
         nearest = KDTree(points, balanced_tree=False, compact_nodes=False).query(light)[1]
         first, points = first[nearest], light
         faces = _whole(points, faces, side)
+        warnings += (f"The mesh's {len(mesh.faces):,} triangles were thinned out to {len(faces):,} for the fit.",)
     used, faces = np.unique(faces, return_inverse=True)
     points, faces = points[used], faces.reshape(-1, 3)
     return Tidied(points, faces, colours_at(mesh, first[used]), warnings)
