@@ -32,7 +32,7 @@ SHELL = 4_000
 REACH = 0.35
 """How far beyond its sheet a cap may reach, in widths of the opening."""
 NEAR, STRAP = 0.04, 0.006
-"""Two openings this near share a strap, of which at least the second stays."""
+"""Two openings that face away from each other this near share a strap, of which at least the second stays."""
 OPEN = (-0.05, 0.015)
 """A boundary that lies this far beyond its sheet is an open hem already; farther out it is trimmed."""
 CORE = 0.3
@@ -170,7 +170,8 @@ def _beyond_cuts(sheets: tuple[Sheet, ...], body: _Body) -> list[np.ndarray]:
         value = off.beyond + off.inset
         for other in offs[:k] + offs[k + 1 :]:
             # A strap between two openings must not be cut away by both: each has only what is nearer to it.
-            value = np.where(np.abs(other.beyond) < NEAR, np.minimum(value, _nearer(off, other)), value)
+            strap = (np.abs(other.beyond) < NEAR) & ((off.heading * other.heading).sum(1) < 0)
+            value = np.where(strap, np.minimum(value, _nearer(off, other)), value)
         values.append(_capped(sheet, off, value, body))
     return values
 
