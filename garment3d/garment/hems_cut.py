@@ -50,9 +50,10 @@ def parts(faces: np.ndarray, count: int) -> np.ndarray:
 
 
 def uncut(faces: np.ndarray, place: np.ndarray) -> Cut:
-    """The Cut that is all of a mesh of [F,3] faces; `place` [V] is each vertex's position."""
-    count = len(place)
-    return Cut(Origin(sparse.identity(count, format="csr"), np.arange(len(faces))), faces, place, np.full(count, -1))
+    """The Cut that is all of a mesh of [F,3] faces but the crushed ones; `place` [V] is each vertex's position."""
+    count, at = len(place), place[faces]
+    whole = np.flatnonzero((at != np.roll(at, 1, 1)).all(1))
+    return Cut(Origin(sparse.identity(count, format="csr"), whole), faces[whole], place, np.full(count, -1))
 
 
 def cut_off(cut: Cut, value: np.ndarray, number: int) -> Cut:
