@@ -41,7 +41,9 @@ def read_mesh(path: str | Path) -> MeshFile:
     parts = _parts(path)
     if not parts:
         raise MeshError(f"{path.name} holds no triangles: export the model as a mesh, not as points or lines.")
-    mesh = _joined([_in_linear_light(part, path.suffix.lower()) for part in parts])
+    _check_corners(parts, path.name)
+    pictured = any(_kind(part) == "texture" and _picture(part.visual) is not None for part in parts)
+    mesh = _joined([_in_linear_light(part, path.suffix.lower(), pictured) for part in parts])
     if path.suffix.lower() == ".stl":  # which knows no vertices, only corners
         mesh.merge_vertices()
     broken = int((~np.isfinite(mesh.vertices)).any(1).sum())
@@ -62,6 +64,16 @@ def _parts(path: Path) -> list[trimesh.Trimesh]:
             f"{path.name} can't be read as {path.suffix[1:].upper()} ({_short(error)}): export the model again."
         ) from error
     return [piece for piece in pieces if isinstance(piece, trimesh.Trimesh) and len(piece.faces)]
+
+
+def _check_corners(parts: list[trimesh.Trimesh], name: str) -> None:
+    """Raises MeshError where a triangle names a vertex that is not there; not every reader looks."""
+    for part in parts:
+        wrong = part.faces[(part.faces < 0) | (part.faces >= len(part.vertices))]
+        if len(wrong):
+            raise MeshError(
+                f"A triangle in {name} names vertex {wrong[0]}, but there are {len(part.vertices)}: export it again."
+            )
 
 
 def _short(error: Exception) -> str:
@@ -112,21 +124,33 @@ def _linear(srgb: np.ndarray) -> np.ndarray:
     return srgb_to_linear(torch.from_numpy(srgb.astype(np.float32) / 255)).numpy()
 
 
-def _in_linear_light(mesh: trimesh.Trimesh, suffix: str) -> trimesh.Trimesh:
-    """The mesh with vertex colours that are linear; a material without picture becomes the colour of every vertex."""
+def _in_linear_light(mesh: trimesh.Trimesh, suffix: str, pictured: bool) -> trimesh.Trimesh:
+    """The mesh with vertex colours that are linear; a material without picture becomes the colour of every vertex.
+
+    An OBJ's plain material stays one where other parts are `pictured`: all of them then share one picture.
+    """
     from trimesh.visual import ColorVisuals
 
     visual: Any = mesh.visual
     if visual.kind == "texture":
-        if _picture(visual) is None and getattr(visual.material, "baseColorFactor", None) is not None:
-            rgba = np.tile(visual.material.main_color, (len(mesh.vertices), 1))
-            mesh.visual = ColorVisuals(mesh, vertex_colors=rgba)
+        plain = None if _picture(visual) is not None else _plain(visual.material, pictured)
+        if plain is not None:
+            mesh.visual = ColorVisuals(mesh, vertex_colors=np.tile(plain, (len(mesh.vertices), 1)))
         return mesh
     if visual.kind is not None and suffix in SRGB_COLOURS:
         rgba = np.asarray(visual.vertex_colors)
         mesh.visual = ColorVisuals(mesh, vertex_colors=_linear_bytes(rgba))
         mesh.vertex_attributes["linear_rgb"] = _linear(rgba[:, :3])  # eight bits are too few for dark cloth
     return mesh
+
+
+def _plain(material: Any, pictured: bool) -> np.ndarray | None:
+    """[4] uint8 colour of a material in linear light; None where its file names none."""
+    if getattr(material, "baseColorFactor", None) is not None:
+        return material.main_color
+    if not pictured and "kd" in (getattr(material, "kwargs", None) or {}):
+        return _linear_bytes(np.asarray(material.main_color)[None])[0]
+    return None
 
 
 def _picture(visual: Any) -> Any:

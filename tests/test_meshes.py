@@ -68,6 +68,18 @@ def test_a_plain_material_becomes_vertex_colours(tmp_path):
     np.testing.assert_array_equal(mesh.visual.vertex_colors[:, :3], np.tile([255, 64, 0], (len(mesh.vertices), 1)))
 
 
+def test_plain_materials_of_an_obj_become_linear_vertex_colours(tmp_path):
+    (tmp_path / "two.mtl").write_text("newmtl a\nKd 1 0 0\nnewmtl b\nKd 0 0.501961 0\n")
+    faces = "usemtl a\nf 1 2 3\nusemtl b\nf 4 5 6\n"
+    corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 0 1 1\n"
+    (tmp_path / "two.obj").write_text(f"mtllib two.mtl\n{corners}{faces}")
+    mesh = read_mesh(tmp_path / "two.obj").mesh
+    front = mesh.vertices[:, 2] == 1
+    np.testing.assert_array_equal(np.unique(mesh.visual.vertex_colors[~front, :3], axis=0), [[255, 0, 0]])
+    green = round(255 * MIDDLE_GREY)
+    np.testing.assert_array_equal(np.unique(mesh.visual.vertex_colors[front, :3], axis=0), [[0, green, 0]])
+
+
 def test_parts_stand_where_their_nodes_put_them(tmp_path):
     scene = trimesh.Scene([trimesh.creation.box()])
     scene.add_geometry(trimesh.creation.box(), transform=trimesh.transformations.translation_matrix([5, 0, 0]))
@@ -111,6 +123,12 @@ POINTS = (
 )
 
 
+BEYOND = POINTS.replace("vertex 1", "vertex 3").replace(
+    "end_header\n", "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+)
+BEYOND += "1 0 0\n0 1 0\n3 0 1 9\n"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
@@ -121,6 +139,7 @@ POINTS = (
         ("page.obj", b"<html>", "page.obj holds no triangles"),
         ("points.ply", POINTS.encode(), "points.ply holds no triangles"),
         ("nan.obj", b"v 0 0 0\nv nan 0 0\nv 0 1 0\nf 1 2 3\n", "1 of 3 vertices in nan.obj are not finite"),
+        ("beyond.ply", BEYOND.encode(), "A triangle in beyond.ply names vertex 9, but there are 3"),
         ("model.fbx", b"Kaydara FBX", "model.fbx is no mesh file that can be read"),
     ],
 )
