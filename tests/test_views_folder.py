@@ -62,6 +62,13 @@ def test_a_folder_this_pack_saved_gives_its_own_cameras_and_masks(tmp_path, insi
     np.testing.assert_array_equal(views.masks[0], expected)
 
 
+def test_the_folder_one_stands_in_has_its_cameras_too(tmp_path, monkeypatch):
+    own = orbit(azimuths_deg=(90, 0, 22.5), radius=1.7, hw=HW)
+    monkeypatch.chdir(saved(tmp_path / "out", own) / "views")
+    views = read_views(".")
+    assert views.orbit.azimuths_deg == (90, 0, 22.5) and views.orbit.radius == pytest.approx(1.7)
+
+
 def test_orthographic_cameras_come_back_too(tmp_path):
     flat = Camera("orthographic", 33.0, (20.5, 23.0), orbit_camera(180, 0, 2, 40, HW).c2w, HW)
     views = read_views(saved(tmp_path / "out", Orbit((flat,), (180.0,), 0.0, 2.0)))
@@ -83,6 +90,8 @@ def test_pictures_made_smaller_keep_their_place_in_space(tmp_path):
         (["view_040.png", "view_200.png"], (40, 200), [10, 20]),
         (["shirt 2 az 022.5.png", "shirt 2 az 180.png"], (22.5, 180), [10, 20]),
         (["270.png"], (270,), [10]),
+        (["shirt_front.png", "shirt_left.png", "shirt_Back.png"], (180, 0, 90), [30, 10, 20]),
+        (["right.png", "back 2.png"], (270, 180), [10, 20]),
         (["v_100.png", "v_90.png", "v_8.png"], (8, 90, 100), [30, 20, 10]),
     ],
 )
@@ -101,7 +110,8 @@ def test_angles_in_the_names_are_the_azimuths(tmp_path, names, azimuths, order):
         ([f"f{i}.png" for i in (10, 0, *range(1, 10))], [20, *range(30, 120, 10), 10]),
         (["v_12.png", "v_10.png", "v_11.png"], [20, 30, 10]),
         (["2.png", "1.png"], [20, 10]),
-        (["front.png", "left.png", "back.png", "right.png"], [30, 10, 20, 40]),
+        (["d.png", "a.png", "c.png", "b.png"], [20, 40, 30, 10]),
+        (["back_a.png", "back_b.png"], [10, 20]),
         (["a_500.png", "a_600.png", "a_700.png", "a_800.png"], [10, 20, 30, 40]),
     ],
 )
@@ -152,6 +162,7 @@ def test_what_cannot_be_used_is_one_sentence(tmp_path):
         (lambda whole: json.dumps({"views": [{**whole["views"][0], "c2w": [[1, 0], [0, 1]]}]}), "c2w"),
         (lambda whole: json.dumps({"views": [{**whole["views"][0], "focal_px": 0}]}), "focal_px"),
         (lambda whole: json.dumps({"views": [{**whole["views"][0], "size_wh": None}]}), "can't be used"),
+        (lambda whole: json.dumps({"views": [{**whole["views"][0], "size_wh": [1e999, 9]}]}), "can't be used"),
         (lambda whole: json.dumps({"views": [{"file": "views/000.png"}]}), "projection"),
         (lambda whole: json.dumps({"views": [{**whole["views"][0], "file": "views/no.png"}]}), "lists views/no.png"),
         (lambda whole: json.dumps({"views": [{**whole["views"][0], "file": "../away.png"}]}), "lists ../away.png"),

@@ -22,6 +22,9 @@ from .pictures import views_from_images
 
 CAMERAS = "cameras.json"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+SIDES_DEG = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
+"""Left and right from the wearer's side, as the openings are named."""
+WORD = re.compile(r"[a-z]+")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -29,7 +32,8 @@ def read_views(folder: str | Path) -> Views:
     """Views [V,H,W] of the pictures in a folder, their masks from alpha or from what stands before a plain background.
 
     With this pack's cameras.json, in the folder or beside it, the pictures and cameras are the ones it lists. Else all
-    pictures count, at the azimuths in their names (`040.png`, `view_040.png`), or evenly around from the front.
+    pictures count, at the azimuths in their names (`040.png`, `view_040.png`), or the sides in them (`shirt_back.png`),
+    where left is the wearer's left, or evenly around from the front.
 
     Raises:
         ViewsError: no folder, no pictures, pictures of several sizes, or a camera file that can't be used.
@@ -38,10 +42,11 @@ def read_views(folder: str | Path) -> Views:
     folder = Path(folder)
     if not folder.is_dir():
         raise ViewsError(f"{folder} is not a folder; give the folder that holds the views' pictures.")
-    for place in (folder, folder.parent):
+    whole = folder.resolve()  # "." has neither a name nor a parent
+    for place in (whole, whole.parent):
         file = place / CAMERAS
         # The file beside the folder counts only where it speaks of this folder's pictures.
-        if file.is_file() and (place == folder or f'"{folder.name}/' in file.read_text("utf-8", errors="replace")):
+        if file.is_file() and (place == whole or f'"{whole.name}/' in file.read_text("utf-8", errors="replace")):
             return _listed(file)
     paths = sorted((p for p in folder.iterdir() if _is_picture(p)), key=_natural)
     if not paths:
@@ -63,7 +68,10 @@ def _natural(path: Path) -> list[tuple[float, str]]:
 
 
 def _azimuths_deg(stems: list[str]) -> list[float]:
-    """One angle per name: the last number in it, unless the numbers merely count, are missing or say a place twice."""
+    """One angle per name: its side or the last number in it, unless numbers only count, lack or say a place twice."""
+    sides = [[SIDES_DEG[word] for word in WORD.findall(stem.lower()) if word in SIDES_DEG] for stem in stems]
+    if all(len(side) == 1 for side in sides) and len({side[0] for side in sides}) == len(stems):
+        return [side[0] for side in sides]
     found = [NUMBER.findall(stem) for stem in stems]
     angles = [float(numbers[-1]) for numbers in found if numbers]
     counts = sorted(angles) in ([0, 1], [1, 2]) or (len(angles) > 2 and set(np.diff(sorted(angles))) == {1.0})
@@ -100,7 +108,7 @@ def _listed(file: Path) -> Views:
         names = [str(entry["file"]) for entry in entries]
         azimuths_deg = tuple(float(entry["azimuth_deg"]) for entry in entries)
         elevation_deg = float(entries[0]["elevation_deg"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         said = f"{type(error).__name__}: {error}"
         raise ViewsError(
             f"{file} can't be used as the views' cameras ({said}); save the views again, or remove it."
