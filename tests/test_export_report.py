@@ -106,6 +106,8 @@ def test_the_report_holds_numbers_a_script_can_read():
     assert whole["fitting"]["offset"] == [0, 0.25, -1] and whole["fitting"]["mirrored"] is True
     assert whole["texture_shares"] == {"photo": 0.5, "back_photo": 0, "views": 0.25, "filled": 0.25}
     assert json.loads(report_json(made(fitting=None)[0]))["fitting"] is None
+    small = made()[0].fitting._replace(scale=1.23456e-7)
+    assert json.loads(report_json(made(fitting=small)[0]))["fitting"]["scale"] == 1.23456e-7
 
 
 def test_the_figures_of_a_tube_are_those_of_a_tube():

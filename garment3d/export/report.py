@@ -152,7 +152,8 @@ def report_json(report: Report) -> str:
 def _fitting(fitting: Fitting | None) -> dict[str, Any] | None:
     if fitting is None:
         return None
-    rounded = {name: round(v, 5) if isinstance(v, float) else v for name, v in fitting._asdict().items()}
+    # A scale may be any power of ten: digits behind the point would leave nothing of that of a mesh in micrometres.
+    rounded = {name: float(f"{v:.6g}") if isinstance(v, float) else v for name, v in fitting._asdict().items()}
     return {**rounded, "offset": [round(float(v), 6) for v in fitting.offset]}
 
 
