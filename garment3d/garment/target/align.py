@@ -13,7 +13,8 @@ import numpy as np
 from ...errors import MeshError
 from .cloth import Cloth, Frame, cloth_of, cloth_of_shell, tree_of
 from .contour import mesh_silhouette, photo_silhouette
-from .evidence import judged
+from .doubt import doubt
+from .evidence import Verdict, judged
 from .outer import Outer, outer_layer
 from .poses import AXES, Guess, Pose, facing, front_of, guesses, nearest_turn, plain_turn
 from .settle import Reference, Settled, reference_of, settle
@@ -27,6 +28,8 @@ FAMILIES, HOPEFUL = 3, 0.12
 """Ways to stand that are tried out, and how far below the best one's IoU their first guess may lie."""
 LIKELIER = 0.01
 """IoU by which a way to stand must beat the one before it."""
+UPRIGHT, FACED = 0.02, 1.2
+"""Lead below which a way to stand, and a front with left and right, are not sure."""
 LEAST_IOU = 0.5
 """Below this the target has nothing to do with the photo."""
 
@@ -79,19 +82,24 @@ def align(
     plain = tidy(shell)
     reference = reference_of(photo, cloth_of_shell(plain))
     tree = tree_of(cloth)
-    standing = _standing(cloth, tree, reference, front)
-    best = _told_apart(standing, cloth, tree, reference, soft, rgb, front)
-    settled = settle(cloth, tree, reference, best.pose, 6)
+    ways = _standing(cloth, tree, reference, front)
+    sides = _told_apart(_best(ways), cloth, tree, reference, soft, rgb, front)
+    settled = settle(cloth, tree, reference, _best(sides).pose, 6)
     if settled.iou < LEAST_IOU:
         raise MeshError(
             f"The mesh has no overlap with the photo worth the name (IoU {settled.iou:.2f}, at least {LEAST_IOU} is "
             "needed): give the mesh that was made from this photo, or set its front axis."
         )
-    return _reported(settled, frame)
+    unsure = doubt(settled.pose, ways, UPRIGHT) or doubt(settled.pose, sides, FACED)
+    return _reported(settled, frame, unsure)
 
 
-def _standing(cloth: Cloth, tree: KDTree, reference: Reference, front: str) -> Settled:
-    """The pose that fits the silhouette best, up to what no silhouette tells: front from back, mirrored or not."""
+def _best(verdicts: list[Verdict]) -> Settled:
+    return max(verdicts, key=lambda verdict: verdict.score).settled
+
+
+def _standing(cloth: Cloth, tree: KDTree, reference: Reference, front: str) -> list[Verdict]:
+    """Ways to stand by how they fit silhouette and shell, up to what none tells: front from back, mirrored or not."""
     families: dict[tuple[float, ...], list[Guess]] = {}
     for guess in guesses(cloth.vertices, cloth.faces, reference.goal.photo, front):
         turn = np.rint(guess.pose.turn)
@@ -101,8 +109,7 @@ def _standing(cloth: Cloth, tree: KDTree, reference: Reference, front: str) -> S
     hopeful = [family for key, family in families.items() if key in best and iou[key] > iou[best[0]] - HOPEFUL]
     # Families come in order of likelihood.
     tried = [settle(cloth, tree, reference, max(f, key=lambda g: g.iou).pose, 8) for f in hopeful]
-    score = [found.iou - 3 * found.apart - LIKELIER * rank for rank, found in enumerate(tried)]
-    return tried[int(np.argmax(score))]
+    return [Verdict(found, found.iou - 3 * found.apart - LIKELIER * rank) for rank, found in enumerate(tried)]
 
 
 def _told_apart(
@@ -113,8 +120,8 @@ def _told_apart(
     soft: np.ndarray,
     rgb: np.ndarray | None,
     front: str,
-) -> Settled:
-    """The likeliest of the four poses whose silhouettes are the same or mirrored."""
+) -> list[Verdict]:
+    """The up to four poses whose silhouettes are the same or mirrored, judged."""
     verdicts = []
     for signs in ((1, 1, 1), (-1, 1, -1), (-1, 1, 1), (1, 1, -1)):
         flip = np.diag(np.array(signs, float))
@@ -123,7 +130,7 @@ def _told_apart(
         if front in ("auto", faces):
             settled = settle(cloth, tree, reference, start, 8)
             verdicts.append(judged(settled, cloth, soft, rgb, faces == "+Z"))
-    return max(verdicts, key=lambda verdict: verdict.score).settled
+    return verdicts
 
 
 def _matched(pose: Pose, cloth: Cloth, reference: Reference) -> Pose:
@@ -135,7 +142,7 @@ def _matched(pose: Pose, cloth: Cloth, reference: Reference) -> Pose:
     return Pose(grown * pose.linear, grown * pose.shift + np.append(photo.middle - grown * own.middle, 0))
 
 
-def _reported(best: Settled, frame: Frame) -> Alignment:
+def _reported(best: Settled, frame: Frame, unsure: tuple[str, ...]) -> Alignment:
     linear = best.pose.linear / frame.side
     offset = best.pose.shift - linear @ frame.middle
     matrix = np.eye(4)
@@ -143,7 +150,7 @@ def _reported(best: Settled, frame: Frame) -> Alignment:
     turn = plain_turn(best.pose)
     axes = nearest_turn(turn)
     angle = np.degrees(np.arccos(np.clip((np.trace(turn @ axes.T) - 1) / 2, -1, 1)))
-    warnings = ("The mesh is a mirror image of the garment in the photo and was un-mirrored.",) * best.pose.mirrored
+    mirrored = ("The mesh is a mirror image of the garment in the photo and was un-mirrored.",) * best.pose.mirrored
     return Alignment(
         matrix,
         front_of(axes),
@@ -152,5 +159,5 @@ def _reported(best: Settled, frame: Frame) -> Alignment:
         (float(offset[0]), float(offset[1]), float(offset[2])),
         float(angle),
         best.iou,
-        warnings,
+        mirrored + unsure,
     )
