@@ -17,6 +17,7 @@ from .hems_cut import Cut, cut_off, kept_faces, lone_edges, parts, uncut, unpinc
 from .hems_draw import drawn
 from .hems_layers import Skin, garment_pieces, layers_of, skin_of
 from .hems_sheet import Offsets, Sheet, offsets
+from .hems_sunk import sunk
 from .hems_walls import sheets_of
 from .loops import openings
 from .openings import Span, find_openings
@@ -165,14 +166,16 @@ def _miscounted(sheets: tuple[Sheet, ...], found: tuple[Opening, ...]) -> list[s
 def _beyond_cuts(sheets: tuple[Sheet, ...], body: _Body) -> list[np.ndarray]:
     """[P] for each opening how far beyond its cut, negative on the garment and where no cap of it is."""
     offs = [offsets(sheet, body.points) for sheet in sheets]
+    seen = np.zeros(len(body.points), bool)
+    seen[body.place[body.faces[body.outside]]] = True
     values = []
     for k, (sheet, off) in enumerate(zip(sheets, offs, strict=True)):
-        value = off.beyond + off.inset
+        value = off.beyond + off.inset + sunk(off, seen)
         for other in offs[:k] + offs[k + 1 :]:
             # A strap between two openings must not be cut away by both: each has only what is nearer to it.
             strap = (np.abs(other.beyond) < NEAR) & ((off.heading * other.heading).sum(1) < 0)
             value = np.where(strap, np.minimum(value, _nearer(off, other)), value)
-        values.append(_capped(sheet, off, value, body))
+        values.append(_capped(sheet, off, value, body, seen))
     return values
 
 
@@ -180,15 +183,13 @@ def _nearer(off: Offsets, other: Offsets) -> np.ndarray:
     return (off.beyond - other.beyond) / 2 - STRAP / 2
 
 
-def _capped(sheet: Sheet, off: Offsets, value: np.ndarray, body: _Body) -> np.ndarray:
+def _capped(sheet: Sheet, off: Offsets, value: np.ndarray, body: _Body, seen: np.ndarray) -> np.ndarray:
     """[P] the value, negative wherever it is no cap of the opening but another part that reaches beyond the sheet."""
     width = float(np.linalg.norm(sheet.back.xy[-1] - sheet.back.xy[0]))
     positive = (value > 0) & (value < REACH * width)
     joined = body.place[body.faces]
     piece = parts(joined[positive[joined].all(1)], len(body.points))
     core = positive & (off.along > 0) & (off.along < 1) & (np.abs(off.across) < 1.3)
-    seen = np.zeros(len(body.points), bool)
-    seen[joined[body.outside]] = True
     total, good = (np.bincount(piece[mask], minlength=len(positive)) for mask in (positive, core & seen))
     best = np.where(good > CORE * total, good, 0).argmax()
     return np.where(value > 0, np.where(positive & (piece == best), value, -1.0), value)

@@ -16,7 +16,9 @@ from .hems_cut import Cut, lone_edges
 from .hems_sheet import RAY, Sheet, offsets
 
 BAND = 0.06
-"""How far behind the rim the cloth goes along, in canonical units over the cloth."""
+"""How far behind the rim the cloth goes along, in canonical units over the cloth, and at least…"""
+GENTLE = 2.5
+"""…so many times as far as the rim moves: cloth must not be torn out."""
 ASIDE = 0.03
 """How far beside the end of a lip the drawing fades out."""
 ROUNDS = 3
@@ -99,15 +101,16 @@ def _even(points: np.ndarray, edges: np.ndarray, held: np.ndarray) -> np.ndarray
 
 
 def _spread(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, move: np.ndarray) -> np.ndarray:
-    """[N,3] `move` where `fixed`, carried on into the cloth evenly and faded out over BAND; 0 farther off.
+    """[N,3] `move` where `fixed`, carried on into the cloth evenly and faded out over a band; 0 farther off.
 
     Along the cloth, not through the air: what only passes near a rim, as a body below a cuff, does not move.
     """
     edges = np.unique(np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, ::2]]), 1), axis=0)
     edges = edges[edges[:, 0] != edges[:, 1]]
     length = np.maximum(np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1), 1e-6)
+    band = max(BAND, GENTLE * float(np.linalg.norm(move, axis=1).max()))
     graph = sparse.coo_array((length, (edges[:, 0], edges[:, 1])), shape=(len(points), len(points))).tocsr()
-    far = np.asarray(dijkstra(graph, directed=False, indices=np.flatnonzero(fixed), limit=BAND, min_only=True))
+    far = np.asarray(dijkstra(graph, directed=False, indices=np.flatnonzero(fixed), limit=band, min_only=True))
     near = np.isfinite(far)
     number = np.cumsum(near) - 1
     edges, length = edges[near[edges].all(1)], length[near[edges].all(1)]
@@ -117,7 +120,7 @@ def _spread(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, move: np.n
     if not known.all():
         free, given = stiff[~known], field[known]
         field[~known] = spsolve(free[:, ~known].tocsc(), -free[:, known] @ given, permc_spec="MMD_AT_PLUS_A")
-    share = 1 - far[near] / BAND
+    share = 1 - far[near] / band
     result = np.zeros_like(points)
     result[near] = field * (share**2 * (3 - 2 * share))[:, None]
     return result
