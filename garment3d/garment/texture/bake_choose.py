@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .bake_base import FROM_BACK, FROM_FILL, FROM_PHOTO, Under
-from .bake_cut import STEP_SCALE, Choice, chosen
-from .bake_lens import Lens, Look, astray_by, facing, look, outline_astray_px, px_per_unit, sight_at
-from .bake_skin import CORNERS, Skin, spread_over_faces
+from .bake_base import FROM_BACK, FROM_PHOTO, Under
+from .bake_cut import Choice, chosen
+from .bake_judge import costs, seen_of, trials_of, without_islands
+from .bake_lens import Lens, Look, astray_by, facing, look, sight_at
+from .bake_skin import CORNERS, Skin
 from .sources import Source
 
 PREFERRED_DEG = (90.0, 180.0, 270.0)
@@ -24,38 +25,6 @@ MOST_EXTRA, LEAST_GAIN = 4, 0.004
 """Further views are taken while each adds at least such a share of the area."""
 EXTRA_ERROR = 6.0
 """8-bit steps that a view counts as worse when it is not one of the preferred ones."""
-PHOTO_ERROR, VIEW_ERROR, FILL_ERROR, BACK_ERROR = 2.0, 3.0, 5.0, 3.0
-"""8-bit steps by which a source is surely wrong where it is seen straight on."""
-MOST_ERROR = 80.0
-LEAST_SPOTS = 400
-"""Places that a view must share with the photo to be measured by it."""
-NOISE = 3.0
-"""8-bit steps from pixel to pixel that say nothing of place."""
-SAMPLED_PX = 0.7
-"""What reading one picture on the other's grid costs looks like cloth so far astray."""
-WIDER = 3.0
-"""Over so many times the length that a view lies astray it is compared with the cloth."""
-FAR_ERROR = 1.5
-"""8-bit steps of error per pixel astray: who draws the outline wrongly does so with the cloth."""
-REACH = 0.025
-"""Length over which errors are averaged."""
-
-
-class Seen(NamedTuple):
-    """What one view shows of every face."""
-
-    colors: np.ndarray
-    """[F,3] mean where it is seen."""
-    sight: np.ndarray
-    """[F] 0 to 1, the least of the places looked at."""
-    cos: np.ndarray
-    """[F]."""
-    difference: np.ndarray
-    """[F] squared 8-bit difference per channel from what lies under it, as far as it can be told."""
-    error: float
-    """Squared 8-bit error that the view is expected to have."""
-    astray: np.ndarray
-    """[F] squared 8-bit error more because it does not lie exactly on the mesh."""
 
 
 class Chosen(NamedTuple):
@@ -68,6 +37,8 @@ class Chosen(NamedTuple):
     """[1 + L,F,3] each face's mean colour by each label, NaN where it has none."""
     anchored: np.ndarray
     """[F] share of the face that shows a photo."""
+    sure: np.ndarray
+    """[L] 0 to 1: views whose tone is the photo's."""
 
 
 def choose(
@@ -91,16 +62,19 @@ def choose(
     preferred = _preferred(sources, azimuths_deg)
     picked = _picked(skin, sources, lens, preferred)
     lenses, looks = [one for _, one, _ in picked], [view for _, _, view in picked]
-    astray = _astray(beneath, lenses, looks)
-    kept = tuple(astray_by(one, far) for one, far in zip(lenses, astray, strict=True))
-    seen = [_seen(skin, one, look(one, points, normals), under_rgb, far) for one, far in zip(kept, astray, strict=True)]
+    trials = trials_of(beneath, lenses, looks)
+    kept = tuple(astray_by(one, trial.far_px) for one, trial in zip(lenses, trials, strict=True))
+    looks = [look(one, points, normals) for one in kept]
+    seen = [seen_of(skin, *each, under_rgb) for each in zip(kept, looks, trials, strict=True)]
     extra = np.array([0.0 if i in preferred else EXTRA_ERROR for i, _, _ in picked])
-    # What the photo sees through the neck is the cloth's other side: a view of this side may know better.
-    code = torch.where(beneath.inside, FROM_FILL, beneath.code).numpy().reshape(-1, len(CORNERS))
-    cost = _costs(skin, code, seen, extra)
+    code = beneath.code.numpy().reshape(-1, len(CORNERS))
+    inside = beneath.inside.numpy().reshape(-1, len(CORNERS)).mean(1)
+    cost = costs(skin, code, inside, seen, extra)
     colors = np.stack([under_rgb.mean(1), *(np.where(s.sight[:, None] > 0, s.colors, np.nan) for s in seen)])
     labels = chosen(Choice(cost, colors, skin.area, skin.pairs, skin.lengths))
-    return Chosen(kept, labels, colors, ((code == FROM_PHOTO) | (code == FROM_BACK)).mean(1))
+    labels = without_islands(skin, labels, seen)
+    photo = ((code == FROM_PHOTO) | (code == FROM_BACK)).mean(1) - inside
+    return Chosen(kept, labels, colors, photo, np.array([trial.sure for trial in trials]))
 
 
 def at_spots(skin: Skin) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,71 +131,3 @@ def _picked(
 def _least_sight(view: Look) -> np.ndarray:
     """[F] the least at the places looked at."""
     return view.sight.cpu().numpy().reshape(-1, len(CORNERS)).min(1)
-
-
-def _astray(beneath: Under, lenses: Sequence[Lens], looks: Sequence[Look]) -> list[float]:
-    """How far each picture's cloth lies from the mesh's in its pixels: what explains its differences from the photo.
-
-    A view that shares too little with the photo is taken for as bad as the others; outlines apart make it worse.
-    """
-    photo = (beneath.code == FROM_PHOTO) & ~beneath.inside
-    rgb = beneath.colors.float()
-    measured = []
-    for lens, view in zip(lenses, looks, strict=True):
-        both = photo & (view.sight.cpu() > 0.5)
-        apart = (view.colors.cpu()[both] - rgb[both]).square().mean(1).clamp(max=MOST_ERROR**2).sum()
-        slope = view.astray.cpu()[both].sum() + NOISE**2 * both.sum()
-        far = max(float(apart / slope.clamp(min=1e-6)) - SAMPLED_PX**2, 0.0) ** 0.5
-        measured.append(far / px_per_unit(lens.source.camera) if int(both.sum()) >= LEAST_SPOTS else np.nan)
-    known = [far for far in measured if not np.isnan(far)]
-    usual = float(np.median(known)) if known else 0.0
-    return [
-        max(outline_astray_px(lens.source), (usual if np.isnan(far) else far) * px_per_unit(lens.source.camera))
-        for lens, far in zip(lenses, measured, strict=True)
-    ]
-
-
-def _seen(skin: Skin, lens: Lens, view: Look, under_rgb: np.ndarray, far_px: float) -> Seen:
-    count = len(CORNERS)
-    rgb, sight = view.colors.cpu().numpy().reshape(-1, count, 3), view.sight.cpu().numpy().reshape(-1, count)
-    weight = (sight / np.maximum(sight.sum(1, keepdims=True), 1e-9))[..., None]
-    # Where patterns lie astray, their means over a wider piece still tell one cloth from another.
-    over = WIDER * far_px / px_per_unit(lens.source.camera)
-    apart = spread_over_faces(skin, ((rgb - under_rgb) * weight).sum(1), sight.min(1) * skin.area, over)
-    return Seen(
-        (rgb * weight).sum(1),
-        sight.min(1),
-        view.cos.cpu().numpy().reshape(-1, count).mean(1),
-        np.square(apart).mean(1),
-        lens.source.error**2 + (FAR_ERROR * far_px) ** 2,
-        (view.astray.cpu().numpy().reshape(-1, count, 1) * weight).sum((1, 2)),
-    )
-
-
-def _costs(skin: Skin, code: np.ndarray, seen: Sequence[Seen], extra: np.ndarray) -> np.ndarray:
-    """[1 + L,F] expected squared errors in units of STEP_SCALE squared; inf where a view sees nothing."""
-    photo, back = (code == FROM_PHOTO).mean(1), (code == FROM_BACK).mean(1)
-    steep = np.maximum(np.abs(skin.normals[skin.faces].mean(1)[:, 2]), 0.05)
-    astray = np.stack([np.where(one.sight > 0, one.astray, np.inf) for one in seen])
-    least = np.where(np.isinf(astray.min(0)), 0, astray.min(0))
-    # A pattern astray costs cloth as much as the best view, the photo nothing: the least of it is taken off all.
-    photographed = photo * (PHOTO_ERROR / steep) ** 2 + back * (BACK_ERROR / steep) ** 2 - (photo + back) * least
-    rows = [photographed + (1 - photo - back) * _fill_error(skin, seen)]
-    for one, more, far in zip(seen, extra, astray, strict=True):
-        cost = one.error + (VIEW_ERROR / np.maximum(one.cos, 0.05)) ** 2 + more**2 + far - least
-        rows.append(np.where(one.sight > 0, cost, np.inf))
-    return np.where(np.isinf(rows), np.inf, np.clip(rows, -(MOST_ERROR**2), MOST_ERROR**2) / STEP_SCALE**2)
-
-
-def _fill_error(skin: Skin, seen: Sequence[Seen]) -> np.ndarray:
-    """[F] squared error of the cloth without views: what it differs from them by more than they themselves are wrong.
-
-    Both are the truth plus an error of their own, so the squares of the errors add up to that of the difference.
-    """
-    total, weight = np.zeros(len(skin.faces)), np.zeros(len(skin.faces))
-    for one in seen:
-        trust = one.sight * skin.area / (one.error + one.astray + 9.0)
-        total += trust * (one.difference - one.error)
-        weight += trust
-    mean = spread_over_faces(skin, total / np.maximum(weight, 1e-12), weight / max(float(weight.max()), 1e-12), REACH)
-    return FILL_ERROR**2 + np.maximum(mean, 0)

@@ -20,7 +20,7 @@ SMOOTH = 0.02
 """Length over which colours are averaged before they are held against each other."""
 MEET, ALONG = 10.0, 1.0
 """How much two sources want to meet at a border, and a tone to stay as it is along the surface."""
-HOLD_PHOTO, HOLD_FILL, HOLD_VIEW = 1e4, 3e-2, 1e-4
+HOLD_PHOTO, HOLD_FILL, HOLD_VIEW, HOLD_SURE = 1e4, 3e-2, 1e-4, 0.3
 """How much a source holds to its own tone."""
 TONE_STEP = 20.0
 """Steps well above this are no difference of tone."""
@@ -69,12 +69,14 @@ def level(skin: Skin, chosen: Chosen) -> Levelled:
     around /= np.maximum(around.sum(1, keepdims=True), 1e-12)
     weight = spread_over_points(skin, around, np.ones(points), BLEND)
     anchored, _ = faces_to_points(skin, chosen.anchored[:, None], skin.area)
-    offset, largest = _offsets(skin, Tones(tone, rough, known), around > 0, anchored[:, 0] > 0.5)
+    holds = np.array([HOLD_FILL, *(HOLD_VIEW + chosen.sure * HOLD_SURE)])
+    hold = np.where((np.arange(count) == 0) & (anchored > 0.5), HOLD_PHOTO, holds)
+    offset, largest = _offsets(skin, Tones(tone, rough, known), around > 0, hold)
     return Levelled(weight / np.maximum(weight.sum(1, keepdims=True), 1e-12), offset, largest)
 
 
-def _offsets(skin: Skin, tones: Tones, present: np.ndarray, anchored: np.ndarray) -> tuple[np.ndarray, float]:
-    """[P,L,3] offsets and the largest step that they leave.
+def _offsets(skin: Skin, tones: Tones, present: np.ndarray, hold: np.ndarray) -> tuple[np.ndarray, float]:
+    """[P,L,3] offsets and the largest step that they leave, for [P,L] how much each holds to its own tone.
 
     Source: Waechter, Moehrle, Goesele, ECCV 2014, section 4 (after Lempitsky, Ivanov, CVPR 2007): one offset per point
     and label, smooth along the surface, that lets the labels meet.
@@ -90,8 +92,6 @@ def _offsets(skin: Skin, tones: Tones, present: np.ndarray, anchored: np.ndarray
     edges = np.unique(np.sort(skin.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)
     a, b = (np.concatenate([index[edges[:, i], k] for k in range(present.shape[1])]) for i in (0, 1))
     along = (a >= 0) & (b >= 0)
-    hold = np.where(np.arange(present.shape[1]) == 0, HOLD_FILL, HOLD_VIEW) * np.ones(present.shape)
-    hold[anchored, 0] = HOLD_PHOTO
     matrix = _laplacian(rows, cols, weights, size) + _laplacian(a[along], b[along], np.full(along.sum(), ALONG), size)
     matrix = matrix + sparse.diags(hold[grown])
     right = np.stack([np.bincount(rows, weights * s, size) - np.bincount(cols, weights * s, size) for s in steps.T], 1)

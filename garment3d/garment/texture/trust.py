@@ -30,6 +30,8 @@ HIGH, LOW = 0.16, 0.05
 """Shares of background at which the blur's width is read: one sigma and 1.65 sigma into a blurred step."""
 CALM = 0.08
 """A blurred step falls by less than this share of its steepest fall beyond 2.2 sigma."""
+AROUND = 1.5
+"""The strip is no wider than so many times that of the usual place along the edge."""
 TAIL = 0.9
 """How much further than between the two readings the background reaches, down to a hundredth."""
 
@@ -80,14 +82,29 @@ def _mixed_width(rgb: np.ndarray, distance: np.ndarray, reach: float) -> float:
         return 0.0
     apart = background - cloth
     place = np.floor(2 * distance[near]).astype(int)
-    count, depth, mixed, whole = (
-        np.bincount(place, values)
-        for values in (np.ones(len(place)), distance[near], ((rgb[near] - cloth) * apart).sum(1), (apart**2).sum(1))
+    whole = np.square(apart).sum(1) + 1e-3
+    share = ((rgb[near] - cloth) * apart).sum(1) / whole
+    count, depth, mixed, total = (
+        np.bincount(place, v) for v in (np.ones(len(place)), distance[near], share * whole, whole)
     )
     some = count > 0
     if some.sum() < LEAST_STEPS:
         return 0.0
-    return _fallen(mixed[some] / np.maximum(whole[some], 1.0), depth[some] / count[some])
+    depth = depth[some] / count[some]
+    mean, usual = _fallen(mixed[some] / total[some], depth), _fallen(_medians(place, share, whole)[some], depth)
+    # A collar of another colour is no halo: that goes all around.
+    return min(mean, AROUND * max(usual, LEAST_PX))
+
+
+def _medians(place: np.ndarray, share: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """[P] weighted median of the shares at each place."""
+    order = np.lexsort((share, place))
+    total = np.bincount(place, weight)
+    passed = np.cumsum(weight[order]) - (np.cumsum(total) - total)[place[order]]
+    result = np.full(len(total), -1.0)
+    below = order[passed <= 0.5 * total[place[order]]]
+    np.maximum.at(result, place[below], share[below])
+    return result
 
 
 def _fallen(share: np.ndarray, depth: np.ndarray) -> float:
