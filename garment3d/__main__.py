@@ -202,6 +202,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
         if getattr(arguments, name) != unused:
             option = f"--{name.replace('_', '-')}"
             raise MaskError(f"--mask and {option} can't go together: the mask already says where the garment is.")
+    if arguments.mesh is not None and arguments.engine_shell == "inflated":
+        raise GarmentError("--mesh and --engine-shell inflated can't go together: an inflated shell takes no mesh.")
     if arguments.models is not None:
         _models_folder(arguments.models)
     _check_device(arguments.device)

@@ -125,9 +125,10 @@ def run(
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
     surface, no_surface = _surface(photo, mask.soft, given, settings, models, clock)
     shape = _shape(shell, photo, mask.soft, outline.spans, given, surface, settings, clock)
-    painted = _painted(photo, mask.soft, settings, models, clock)
+    painted = _painted(photo, mask.soft, given, settings, models, clock)
     with clock.stage("texture") as tell:
-        colour = colour_of(shape, photo, mask.soft, given.views or painted, settings.colour, settings.device, tell)
+        asked, shown = given.views is not None or settings.engine_views == "zero123", given.views or painted
+        colour = colour_of(shape, photo, mask.soft, shown, settings.colour, settings.device, tell, asked)
     views = painted or _drawn(colour.mesh, settings, clock)
     with clock.stage("check"):
         length_cm = settings.length_cm or class_length_cm(outline.garment_class)
@@ -219,9 +220,12 @@ def _shape(
         return shape_of(shell, photo, soft, spans, target, settings.shape, tell)
 
 
-def _painted(photo: Photo, soft: np.ndarray, settings: Settings, models: Models, clock: Clock) -> Views | None:
-    """The views that Zero123 imagines, or None."""
-    if not picks_zero123(settings.engine_views, models):
+def _painted(
+    photo: Photo, soft: np.ndarray, given: _Given, settings: Settings, models: Models, clock: Clock
+) -> Views | None:
+    """The views that Zero123 imagines, or None: where views are given, it paints only if it is named."""
+    asked = settings.engine_views == "zero123"
+    if not picks_zero123(settings.engine_views, models) or (given.views is not None and not asked):
         return None
     with clock.stage("views") as tell:
         around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256))

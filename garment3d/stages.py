@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .data import Photo, Views
-from .errors import MeshError, UnclearGarment
+from .errors import MeshError, UnclearGarment, ViewsError
 from .export.report import Fitting, TextureShares
 from .garment.openings import Span
 from .garment.texture import texture_garment
@@ -164,8 +164,30 @@ def colour_of(
     options: ColourOptions,
     device: str = "cpu",
     tell: Tell | None = None,
+    asked: bool = True,
 ) -> Colour:
-    """The Colour of a shape from its photo, and where there are, views all around and a photo of the back."""
+    """The Colour of a shape from its photo, and where there are, views all around and a photo of the back.
+
+    Views that can't be used are left out with a warning where they were not `asked` for.
+    """
+    try:
+        return _coloured(shape, photo, soft, views, options, device, tell)
+    except ViewsError as error:
+        if asked:
+            raise
+        plain = _coloured(shape, photo, soft, None, options, device, tell)
+        return plain._replace(warnings=(*plain.warnings, f"The views give the garment no colours: {error}"))
+
+
+def _coloured(
+    shape: Shape,
+    photo: Photo,
+    soft: np.ndarray,
+    views: Views | None,
+    options: ColourOptions,
+    device: str,
+    tell: Tell | None,
+) -> Colour:
     back = options.back
     rgb, back_soft = (None, None) if back is None else _cut_back(back)
     engine = "+".join(["photo", *(["back"] if back else []), *(["views"] if views else [])])

@@ -4,18 +4,21 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image, ImageDraw
 
 from garment3d import __main__ as command
-from garment3d.camera import photo_camera
+from garment3d.camera import orbit, photo_camera
+from garment3d.data import Views
+from garment3d.errors import ViewsError
 from garment3d.garment.openings import openings
 from garment3d.garment.shell import garment_shell
-from garment3d.images import read_mask
+from garment3d.images import read_mask, read_photo
 from garment3d.metrics import mask_iou, mesh_checks
 from garment3d.pipeline import Settings, run
 from garment3d.render import render
-from garment3d.stages import ShapeOptions
+from garment3d.stages import ColourOptions, Shape, ShapeOptions, colour_of
 from tests.test_pipeline import TEE, draw
 from tests.truth.targets import closed
 
@@ -127,12 +130,27 @@ def test_pictures_from_all_around_colour_the_back(folder, call, tmp_path):
     assert middle[middle[..., 3] > 250][:, :3].mean(0).argmax() == 0
 
 
+def test_views_that_show_nothing_are_a_warning_unless_they_were_asked_for(folder):
+    soft = read_mask(folder / "tee.mask.png", (320, 300))
+    photo = read_photo(folder / "tee.png")
+    shape = Shape(garment_shell(soft, photo.rgb, None, 1000), "inflated", None, ())
+    around = orbit(90, hw=(64, 64))
+    empty = Views(torch.zeros(4, 64, 64, 3), torch.zeros(4, 64, 64), around)
+    given = (shape, photo, soft, empty, ColourOptions(size_px=256))
+    with pytest.raises(ViewsError, match="None of the 4 views"):
+        colour_of(*given)
+    found = colour_of(*given, asked=False)
+    assert len(found.warnings) == 1 and "no colours: None of the 4 views" in found.warnings[0]
+    assert found.engine == "photo" and found.shares.views == 0 and found.mesh.visual.uv is not None
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--mesh", "nothing.glb"), "does not exist"),
         (("--engine-shell", "fitted"), "can't be fitted without a surface"),
         (("--engine-shell", "opened"), "can't be opened without a surface"),
+        (("--mesh", ".", "--engine-shell", "inflated"), "an inflated shell takes no mesh"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(call, options, said, tmp_path):
