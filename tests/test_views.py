@@ -135,6 +135,7 @@ def test_cameras_follow_the_pictures_size():
         (torch.ones(4, 32, 64, 3), torch.ones(4, 32, 64), PhotoError, "64 × 32"),
         (torch.ones(4, 64, 64, 3), torch.ones(4, 32, 32), MaskError, "shape"),
         (torch.ones(4, 64, 64, 3), None, MaskError, "view at 0° is empty"),
+        (torch.ones(4, 64, 64, 3).index_fill(0, torch.tensor(1), torch.nan), None, PhotoError, "at 90° hold NaN"),
         (
             torch.rand(4, 64, 64, 3, generator=torch.Generator().manual_seed(0)),
             None,

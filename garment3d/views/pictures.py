@@ -32,7 +32,7 @@ def views_from_images(
     looked for `progress` is told how many are done and their total, and may raise to stop.
 
     Raises:
-        PhotoError: another number of pictures than cameras, or another shape of picture.
+        PhotoError: another number of pictures than cameras, another shape of picture, or NaN in one.
         MaskError: masks of another size, or a picture with nothing but background.
         UnclearGarment: no masks, no alpha and no plain background.
     """
@@ -43,6 +43,11 @@ def views_from_images(
             f"There are {len(images)} pictures for an orbit of {len(orbit.cameras)} cameras; give one picture for each."
         )
     images = images.detach().float()
+    broken = [
+        f"{a:g}°" for a, ok in zip(orbit.azimuths_deg, images.isfinite().flatten(1).all(1), strict=True) if not ok
+    ]
+    if broken:
+        raise PhotoError(f"The pictures at {', '.join(broken)} hold NaN or infinite values: make them again.")
     hw = (images.shape[1], images.shape[2])
     if masks is not None and masks.shape != images.shape[:3]:
         raise MaskError(
