@@ -88,8 +88,8 @@ class BakeTexture(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     placeholder="90, 180, 270",
-                    tooltip="Empty: the few views that serve best are chosen. Otherwise degrees of those to use, such "
-                    "as 90, 180, 270.",
+                    tooltip="Empty: 90, 180, 270. Degrees of the views that come first; of the others a few are used "
+                    "where those see nothing.",
                 ),
             ],
             outputs=[
