@@ -61,6 +61,8 @@ class _Body(NamedTuple):
     """[P,3] the positions."""
     outside: np.ndarray
     """[F] bool"""
+    seen: np.ndarray
+    """[P] bool, the positions of outside faces."""
 
 
 def open_hems(
@@ -92,7 +94,7 @@ def open_hems(
     alignment = align(light, garment_shell(soft, rgb, spans, SHELL), soft, rgb, front, outer)
     skin = skin_of(light, outer, alignment.matrix)
     body = _body(mesh, alignment.matrix, skin)
-    sheets = sheets_of(skin.points, skin.normals, soft, rgb, spans)
+    sheets = sheets_of(body.points[body.seen], _normals(body)[body.seen], soft, rgb, spans)
     cut, notes = _without_caps(sheets, body)
     pieces = parts(body.place[body.faces], len(body.points))[body.place[body.faces[:, 0]]]
     cut = kept_faces(cut, garment_pieces(cut, cut.origin.weights @ body.vertices, pieces, body.outside))
@@ -110,7 +112,18 @@ def _body(mesh: trimesh.Trimesh, matrix: np.ndarray, skin: Skin) -> _Body:
     place = weld(vertices)
     layers = layers_of(vertices, faces, place, skin)
     points = vertices[np.unique(place, return_index=True)[1]]
-    return _Body(vertices, layers.faces, place, points, layers.outside)
+    seen = np.zeros(len(points), bool)
+    seen[place[layers.faces[layers.outside]]] = True
+    return _Body(vertices, layers.faces, place, points, layers.outside, seen)
+
+
+def _normals(body: _Body) -> np.ndarray:
+    """[P,3] unit normals of the outside faces at each position, 0 where there are none."""
+    faces = body.place[body.faces[body.outside]]
+    a, b, c = body.points[faces].transpose(1, 0, 2)
+    across, index = np.repeat(np.cross(b - a, c - a), 3, axis=0), faces.ravel()
+    total = np.stack([np.bincount(index, across[:, k], minlength=len(body.points)) for k in range(3)], 1)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
 
 
 def _without_caps(sheets: tuple[Sheet, ...], body: _Body) -> tuple[Cut, list[str]]:
@@ -166,16 +179,14 @@ def _miscounted(sheets: tuple[Sheet, ...], found: tuple[Opening, ...]) -> list[s
 def _beyond_cuts(sheets: tuple[Sheet, ...], body: _Body) -> list[np.ndarray]:
     """[P] for each opening how far beyond its cut, negative on the garment and where no cap of it is."""
     offs = [offsets(sheet, body.points) for sheet in sheets]
-    seen = np.zeros(len(body.points), bool)
-    seen[body.place[body.faces[body.outside]]] = True
     values = []
     for k, (sheet, off) in enumerate(zip(sheets, offs, strict=True)):
-        value = off.beyond + off.inset + sunk(off, seen)
+        value = off.beyond + off.inset + sunk(off, body.seen)
         for other in offs[:k] + offs[k + 1 :]:
             # A strap between two openings must not be cut away by both: each has only what is nearer to it.
             strap = (np.abs(other.beyond) < NEAR) & ((off.heading * other.heading).sum(1) < 0)
             value = np.where(strap, np.minimum(value, _nearer(off, other)), value)
-        values.append(_capped(sheet, off, value, body, seen))
+        values.append(_capped(sheet, off, value, body))
     return values
 
 
@@ -183,13 +194,13 @@ def _nearer(off: Offsets, other: Offsets) -> np.ndarray:
     return (off.beyond - other.beyond) / 2 - STRAP / 2
 
 
-def _capped(sheet: Sheet, off: Offsets, value: np.ndarray, body: _Body, seen: np.ndarray) -> np.ndarray:
+def _capped(sheet: Sheet, off: Offsets, value: np.ndarray, body: _Body) -> np.ndarray:
     """[P] the value, negative wherever it is no cap of the opening but another part that reaches beyond the sheet."""
     width = float(np.linalg.norm(sheet.back.xy[-1] - sheet.back.xy[0]))
     positive = (value > 0) & (value < REACH * width)
     joined = body.place[body.faces]
     piece = parts(joined[positive[joined].all(1)], len(body.points))
     core = positive & (off.along > 0) & (off.along < 1) & (np.abs(off.across) < 1.3)
-    total, good = (np.bincount(piece[mask], minlength=len(positive)) for mask in (positive, core & seen))
+    total, good = (np.bincount(piece[mask], minlength=len(positive)) for mask in (positive, core & body.seen))
     best = np.where(good > CORE * total, good, 0).argmax()
     return np.where(value > 0, np.where(positive & (piece == best), value, -1.0), value)
