@@ -6,7 +6,10 @@ import trimesh
 from trimesh.transformations import euler_matrix
 
 from garment3d.errors import MeshError
-from garment3d.garment.target import align, tidy
+from garment3d.garment.target import align, outer_layer, tidy
+from garment3d.garment.target.cloth import cloth_of
+from garment3d.garment.target.evidence import unlike
+from garment3d.garment.target.poses import Pose
 
 SIZE_PX = 240
 
@@ -97,17 +100,33 @@ def quarters(points):
     return np.concatenate([colours, np.full((len(points), 1), 255)], 1).astype(np.uint8)
 
 
+def quartered_photo():
+    row, column = np.indices(SQUARE_PHOTO.shape) - len(SQUARE_PHOTO) / 2 + 0.5
+    shown = np.stack([column.ravel(), -row.ravel(), np.ones(row.size)], 1)
+    return quarters(shown)[:, :3].reshape(*row.shape, 3)
+
+
+def test_a_print_that_lies_a_little_off_is_forgiven_and_one_that_lies_far_off_is_not(monkeypatch):
+    target = tidy(moved(SQUARE, np.eye(4), quarters(np.asarray(SQUARE.vertices))))
+    cloth, frame = cloth_of(target, outer_layer(target.vertices, target.faces))
+    pose = Pose(np.eye(3) * frame.side, frame.middle)
+
+    def off_by(pixels):
+        return unlike(pose, cloth, cloth.print, SQUARE_PHOTO, np.roll(quartered_photo(), (pixels, -pixels), (0, 1)))
+
+    near, far = off_by(1), off_by(8)
+    monkeypatch.setattr("garment3d.garment.target.evidence.SLACK", 0.0)
+    assert near < 0.7 * off_by(1) and far > 0.8 * off_by(8)
+
+
 @pytest.mark.parametrize(
     ("place", "front", "mirrored"),
     [({"yaw_deg": 180}, "-Z", False), ({"mirrored": True}, "+Z", True)],
     ids=["backwards", "mirrored"],
 )
 def test_colours_tell_what_the_shape_does_not(place, front, mirrored):
-    row, column = np.indices(SQUARE_PHOTO.shape) - len(SQUARE_PHOTO) / 2 + 0.5
-    shown = np.stack([column.ravel(), -row.ravel(), np.ones(row.size)], 1)
-    rgb = quarters(shown)[:, :3].reshape(*row.shape, 3)
     target = moved(SQUARE, there(**place), quarters(np.asarray(SQUARE.vertices)))
-    found = align(tidy(target), SQUARE, SQUARE_PHOTO, rgb)
+    found = align(tidy(target), SQUARE, SQUARE_PHOTO, quartered_photo())
     assert (found.front, found.mirrored, len(found.warnings)) == (front, mirrored, int(mirrored))
 
 

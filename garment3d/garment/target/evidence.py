@@ -6,6 +6,8 @@ each is counted in one currency, so that noise in one does not overrule a clear 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +25,12 @@ FINE = 0.002
 """Outlines that agree to this, in canonical units, agree: below it there is only the grid."""
 PLAINEST = 0.015
 """Spread of sRGB numbers below which a photo is one colour."""
-MIRRORED, FACING = 3.0, 1.0
+MIRRORED, FACING = 2.0, 1.0
 """What has to speak for a mirror image, and what speaks for a front along +Z, where generators put it."""
 GRAIN = 200
 """Details of a print, along the garment's longest side, that its samples can show."""
+SLACK = 0.005
+"""Canonical units by which a print may lie beside its place, each way: checks and dots agree or not by chance."""
 FEWEST = 50
 """With fewer samples in the photo nothing is said."""
 HIDDEN = 0.02
@@ -53,34 +57,40 @@ def judged(settled: Settled, cloth: Cloth, soft: np.ndarray, rgb: np.ndarray | N
 def unlike(pose: Pose, cloth: Cloth, shown: Print, soft: np.ndarray, rgb: np.ndarray) -> float:
     """Share in 0..1 of the photo's pattern that the target's colours don't explain; 1 where either is plain.
 
-    Each channel may be brighter and of more contrast, as generators bake their own light in.
+    Each channel may be brighter and of more contrast, as generators bake their own light in, and lie a little off.
     """
     points = pose(shown.points)
     met = _in_view(points, shown.normals @ pose.turn.T, pose, cloth)
-    goal = _photo_at(points[met], soft, rgb)
+    return min(_unexplained(goal, shown.colours[met]) for goal in _photo_near(points[met], soft, rgb))
+
+
+def _unexplained(goal: np.ndarray, own: np.ndarray) -> float:
     known = np.isfinite(goal).all(1)
     if known.sum() < FEWEST:
         return 1.0
-    goal, own = goal[known], shown.colours[met][known]
+    goal, own = goal[known], own[known]
     goal, own = goal - goal.mean(0), own - own.mean(0)
     gain = np.maximum((goal * own).sum(0) / np.maximum((own * own).sum(0), 1e-9), 0)
     noise = goal.size * PLAINEST**2
     return float((((goal - gain * own) ** 2).sum() + noise) / ((goal**2).sum() + noise))
 
 
-def _photo_at(points: np.ndarray, soft: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """[P,3] sRGB in 0..1 of the photo at canonical points, as coarse as a print is sampled; NaN off the garment."""
+def _photo_near(points: np.ndarray, soft: np.ndarray, rgb: np.ndarray) -> Iterator[np.ndarray]:
+    """[P,3] sRGB in 0..1 of the photo at canonical points and a step beside, as coarse as a print; NaN off the garment.
+
+    Yields nine of them, the points' own place first.
+    """
     camera = photo_camera(soft)
     pixels = project(camera, points)[0]
-    at = [pixels[:, 1] - 0.5, pixels[:, 0] - 0.5]
     size = camera.focal_px / GRAIN
     weight = np.asarray(soft, np.float32)
-    cover = map_coordinates(gaussian_filter(weight, size), at, order=1)
-    colours = [
-        map_coordinates(gaussian_filter(np.asarray(rgb[..., i], np.float32) / 255 * weight, size), at, order=1)
-        for i in range(3)
-    ]
-    return np.where(cover[:, None] > 0.5, np.stack(colours, 1) / np.maximum(cover, 1e-6)[:, None], np.nan)
+    channels = [np.asarray(rgb[..., i], np.float32) / 255 * weight for i in range(3)]
+    smooth = [gaussian_filter(picture, size) for picture in (weight, *channels)]
+    for down, right in product((0, -1, 1), repeat=2):
+        step = SLACK * camera.focal_px
+        at = [pixels[:, 1] - 0.5 + down * step, pixels[:, 0] - 0.5 + right * step]
+        cover, *colours = (map_coordinates(picture, at, order=1) for picture in smooth)
+        yield np.where(cover[:, None] > 0.5, np.stack(colours, 1) / np.maximum(cover, 1e-6)[:, None], np.nan)
 
 
 def _in_view(points: np.ndarray, normals: np.ndarray, pose: Pose, cloth: Cloth) -> np.ndarray:
