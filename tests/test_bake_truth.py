@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from garment3d.camera import orbit, photo_camera
 from garment3d.data import Views
 from garment3d.garment.texture.bake import Baked, BakeOptions, bake_texture
 from garment3d.garment.texture.unwrap import unwrap
+from garment3d.views.rendered import rendered_orbit
 from tests.truth import Truth, canonical_mesh, make_garment, make_photo
 from tests.truth.fabric import Fabric, motif
 from tests.truth.judged import FILLED, Judged, Sight, TrueTexels, judged, psnr_of, sight_of, true_texels
@@ -60,6 +63,7 @@ def test_exact_views_give_plain_cloth_and_print_back_without_a_step() -> None:
     assert min(exact.seen, exact.front, exact.side, exact.back) >= 30
     assert exact.step_999 <= 4
     assert exact.fill_999 <= 5
+    assert exact.views > 0.5 and exact.filled < 0.1
 
 
 def test_exact_views_give_a_pattern_back_that_cloth_made_from_the_front_can_not() -> None:
@@ -78,6 +82,25 @@ def test_bad_views_are_never_worse_than_none(name: str) -> None:
     assert bad.front >= none.front - 0.05
     assert bad.side >= none.side - 0.05
     assert bad.back >= none.back - 0.05
+
+
+def test_bad_views_of_the_same_cloth_do_not_soften_what_cloth_shows_as_well() -> None:
+    assert max(figures(name, "bad").views for name in CLOTHS) < 0.1
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_back_of_another_colour_is_taken_from_views(bad: bool) -> None:
+    entry, mesh, _, exact, _ = case("tee")
+    images = exact.images.clone()
+    for i, azimuth in enumerate(exact.orbit.azimuths_deg):
+        if 100 < azimuth < 260:
+            images[i] = torch.where(exact.masks[i][..., None] > 0.5, torch.tensor([0.75, 0.12, 0.1]), images[i])
+    red = replace(exact, images=images)
+    views = degraded(red, 3) if bad else red
+    bake = bake_texture(mesh, entry.photo.rgb, entry.photo.soft, views, options=BakeOptions(size=256))
+    colours = rendered_orbit(bake.mesh, orbit(hw=(64, 64), azimuths_deg=(0.0, 180.0)), shading="unlit")
+    front, back = (255 * image[mask > 0.9].numpy() for image, mask in zip(colours.images, colours.masks, strict=True))
+    assert np.subtract(*np.median(back, 0)[:2]) > 40 > -40 > np.subtract(*np.median(front, 0)[:2])
 
 
 def test_bad_views_of_plain_cloth_leave_side_and_back_right() -> None:

@@ -33,6 +33,10 @@ PATTERN = 0.04
 """and over at least this length: more than most patterns repeat in."""
 FAR_ERROR = 1.5
 """8-bit steps of error per pixel astray: who draws the outline wrongly does so with the cloth."""
+STRICT, STRICT_PX = 15.0, 5.0
+"""8-bit steps of contradiction, and more of them per pixel astray, that a view that is not sure is not believed."""
+MOST_DRIFT = 40.0
+"""8-bit steps by which a view that is not sure may differ from the cloth everywhere: that is its tone."""
 REACH = 0.025
 """Length over which errors are averaged."""
 SURE_ERROR, SURE_PX, BLURRED = (6.0, 9.0), (0.6, 0.9), (0.12, 0.18)
@@ -122,18 +126,32 @@ def seen_of(skin: Skin, lens: Lens, view: Look, trial: Trial, under_rgb: np.ndar
     count = len(CORNERS)
     rgb, sight = view.colors.cpu().numpy().reshape(-1, count, 3), view.sight.cpu().numpy().reshape(-1, count)
     weight = (sight / np.maximum(sight.sum(1, keepdims=True), 1e-9))[..., None]
+    rest = rgb - (1 - trial.sure) * _drift(rgb, under_rgb, weight, sight.min(1) * skin.area)
     over = max(WIDER * trial.far_px / px_per_unit(lens.source.camera), (1 - trial.sure) * PATTERN)
     error = lens.source.error**2 + (FAR_ERROR * trial.far_px) ** 2
+    doubted = (1 - trial.sure) * (STRICT + STRICT_PX * trial.far_px) ** 2
     return Seen(
         (rgb * weight).sum(1),
         sight.min(1),
         view.cos.cpu().numpy().reshape(-1, count).mean(1),
-        _evidence(skin, rgb, under_rgb, weight, sight.min(1), over) - error,
+        _evidence(skin, rest, under_rgb, weight, sight.min(1), over) - error - doubted,
         error,
         (view.astray.cpu().numpy().reshape(-1, count, 1) * weight).sum((1, 2)),
         trial.sure,
         lens.source.error < UNKNOWN_ERROR,
     )
+
+
+def _drift(rgb: np.ndarray, under_rgb: np.ndarray, weight: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """[3] how a view's colours differ from what lies under it on most of what it sees."""
+    seen = area > 0
+    if not seen.any():
+        return np.zeros(3)
+    apart, area = ((rgb - under_rgb) * weight).sum(1)[seen], area[seen]
+    order = np.argsort(apart, 0)
+    passed = np.cumsum(area[order], 0) >= 0.5 * area.sum()
+    middle = order[passed.argmax(0), np.arange(3)]
+    return apart[middle, np.arange(3)].clip(-MOST_DRIFT, MOST_DRIFT)
 
 
 def _evidence(
