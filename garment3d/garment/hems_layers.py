@@ -22,12 +22,8 @@ TURNED = 1e-3
 
 
 class Skin(NamedTuple):
-    """The outer layer of a light copy, in the canonical frame."""
+    """Which faces of a light copy are the outer layer, in the canonical frame."""
 
-    points: np.ndarray
-    """[P,3] its vertices."""
-    normals: np.ndarray
-    """[P,3] unit normals, outward."""
     centres: np.ndarray
     """[F,3] of all faces of the light copy, inner ones too."""
     outward: np.ndarray
@@ -45,13 +41,8 @@ def skin_of(light: Tidied, outer: Outer, matrix: np.ndarray) -> Skin:
     faces = np.where((outer.flipped != mirrored)[:, None], light.faces[:, ::-1], light.faces)
     corners = points[faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    skin = faces[outer.kept]
-    total = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(total, skin[:, corner], across[outer.kept])
-    used = np.unique(skin)
     share = float(outer.flipped[outer.kept].mean()) if outer.kept.any() else 0.0
-    return Skin(points[used], _unit(total[used]), corners.mean(1), _unit(across), outer.kept, share > TURNED)
+    return Skin(corners.mean(1), _unit(across), outer.kept, share > TURNED)
 
 
 class Layers(NamedTuple):
