@@ -118,14 +118,16 @@ def _front(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.
 
 
 def _back(scene: Scene, face: torch.Tensor, bary: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cloth or the back photo, but the photo itself where its camera sees the inside of the back."""
+    """Cloth or the back photo, but the photo itself where its camera alone sees the back, from inside."""
     where = places(scene.plate, scene.turn, face, bary)
+    seen = sample(scene.inside, scene.inside_camera, where.xy)[0]
     if scene.back_plate is not None and scene.back_turn is not None:
         behind = places(scene.back_plate, scene.back_turn, face, bary)
         colors = sample(scene.back_plate.rgb, scene.back_plate.camera, behind.xy).T
+        # The back photo shows the outside, and texture belongs to that.
+        seen = seen * ~behind.trusted
     else:
         colors = sample(scene.cloth, scene.plate.camera, where.xy).T
-    seen = sample(scene.inside, scene.inside_camera, where.xy)[0]
     shown = torch.nonzero(seen > 0).squeeze(1)
     photo = sample(scene.plate.rgb, scene.plate.camera, where.xy[shown]).T
     colors = colors.index_add(0, shown, (photo - colors[shown]) * seen[shown, None])
