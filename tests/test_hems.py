@@ -217,3 +217,11 @@ def test_a_ragged_rim_is_evened_and_stays_as_wide_as_it_was() -> None:
         rims.append(np.hypot(points[:, 0] - points[:, 0].mean(), points[:, 2] - points[:, 2].mean()))
     for rim in rims:
         assert rim.mean() == pytest.approx(0.25, rel=0.02) and rim.std() < 0.0028  # 0.0042 before
+
+
+def test_a_stray_vertex_far_away_crushes_nothing() -> None:
+    bare = capped(pipe())
+    stray = trimesh.Trimesh(np.concatenate([bare.vertices, [[1e5, 0, 0]]]), bare.faces, process=False)
+    found = open_hems(stray, mask(), None, SPANS)
+    assert sorted(o.name for o in found.openings) == ["hem", "waist"]
+    assert len(found.mesh.faces) > 0.9 * len(pipe().faces) and np.abs(found.mesh.vertices).max() < 0.6

@@ -35,10 +35,11 @@ class Cut(NamedTuple):
 
 
 def weld(vertices: np.ndarray) -> np.ndarray:
-    """[V] number of the place of every vertex, the same for vertices that differ by rounding only."""
-    low, side = vertices.min(0), float(np.ptp(vertices, axis=0).max()) or 1.0
-    cells = np.rint((vertices - low) / (WELD * side)).astype(np.int64)
-    key = (cells[:, 0] * (1 << 20) + cells[:, 1]) * (1 << 20) + cells[:, 2]
+    """[V] number of the place of every canonical vertex, the same for vertices that differ by rounding only."""
+    # By the garment's size, not the mesh's: a stray vertex far away must not make the cells larger than its sleeves.
+    half = 1 << 19
+    cells = np.rint(np.clip(vertices / WELD, -half, half - 1)).astype(np.int64) + half
+    key = (cells[:, 0] * (2 * half) + cells[:, 1]) * (2 * half) + cells[:, 2]
     return np.unique(key, return_inverse=True)[1].reshape(-1)
 
 
