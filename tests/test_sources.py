@@ -164,6 +164,12 @@ def test_views_that_show_nothing_raise():
     none = Views(views.images[:0], views.masks[:0], views.orbit._replace(cameras=(), azimuths_deg=()))
     with pytest.raises(ViewsError, match="no views"):
         view_sources(truth.mesh, none, truth.rgb, truth.soft)
+    broken = views.images.clone()
+    broken[1, 5, 5] = torch.nan
+    with pytest.raises(ViewsError, match="no numbers"):
+        view_sources(truth.mesh, replace(views, images=broken), truth.rgb, truth.soft)
+    with pytest.raises(ViewsError, match="There are 82 views; give at most 72"):
+        view_sources(truth.mesh, some(truth.views, (0, 90) * 41), truth.rgb, truth.soft)
 
 
 def test_a_view_of_something_else_is_said_and_counts_only_well_inside_both():

@@ -24,6 +24,8 @@ HOLD_PHOTO, HOLD_FILL, HOLD_VIEW, HOLD_SURE = 1e4, 3e-2, 1e-4, 0.3
 """How much a source holds to its own tone."""
 TONE_STEP = 20.0
 """Steps well above this are no difference of tone."""
+ANOTHER_STEP = 60.0
+"""Steps above this are of another cloth, and nothing is levelled there."""
 MOST_STEP = 48.0
 
 
@@ -113,8 +115,10 @@ def _meetings(tones: Tones, both: np.ndarray, index: np.ndarray) -> tuple[np.nda
             steps.append(tones.tone[at, second] - tones.tone[at, first])
             rough.append(tones.rough[at, second] + tones.rough[at, first])
     rows, cols, steps = np.concatenate(rows), np.concatenate(cols), np.concatenate(steps)
-    # A great step is a pattern that the two show in different places, and no matter of tone.
-    weights = MEET / (1 + (np.square(steps).sum(1) + np.concatenate(rough)) / TONE_STEP**2)
+    # A great step is a pattern that the two show in different places, or another cloth, and no matter of tone: however
+    # many points say so, they must not bend a red back towards a blue front.
+    apart = np.square(steps).sum(1)
+    weights = MEET / (1 + (apart + np.concatenate(rough)) / TONE_STEP**2) * (apart < ANOTHER_STEP**2)
     return rows, cols, weights, steps.astype(float)
 
 

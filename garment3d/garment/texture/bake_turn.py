@@ -92,8 +92,10 @@ def _rim_of(trusted: np.ndarray, field: np.ndarray, points: np.ndarray, faces: n
 
 def _steadied(line: Rim) -> Rim:
     """The Rim with the ways inwards averaged along it: each triangle's own is noise that would break stripes."""
+    if not len(line.points):  # all of the surface lies inside the rim, or none
+        return line
     near = cKDTree(line.points).query(line.points, k=range(1, min(STEADY, len(line.points)) + 1))[1]
-    inward = line.inward[near].mean(1) if len(line.points) else line.inward
+    inward = line.inward[near].mean(1)
     return line._replace(inward=inward / np.maximum(np.linalg.norm(inward, axis=1, keepdims=True), 1e-9))
 
 

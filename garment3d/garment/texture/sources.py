@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PHOTO_PX = 800
 UNKNOWN_ERROR = 20.0
 """What a view that shares nothing with the photo is taken to err by, in 8-bit steps."""
+MOST_VIEWS = 72
+"""Every 5° of a turn; each takes some 10 MB while it is laid, and is held against every other."""
 LEAST_PX = 12
 """A mask of fewer pixels shows no garment."""
 
@@ -126,6 +128,12 @@ def _shown(views: Views) -> list[int]:
     count = len(views.images)
     if not count:
         raise ViewsError("There are no views: give one picture or more, or bake without views.")
+    if count > MOST_VIEWS:
+        raise ViewsError(
+            f"There are {count} views; give at most {MOST_VIEWS}, such as every {-(-count // MOST_VIEWS)}. picture."
+        )
+    if not bool(torch.isfinite(views.images).all() & torch.isfinite(views.masks).all()):
+        raise ViewsError("The views hold pixels that are no numbers (NaN or infinite): make the pictures again.")
     shown = [i for i in range(count) if int((views.masks[i] >= 0.5).sum()) >= LEAST_PX]
     if not shown:
         raise ViewsError(f"None of the {count} views shows the garment: their masks are empty; give other masks.")
