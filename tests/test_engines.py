@@ -80,9 +80,10 @@ def test_a_named_engine_without_its_file_says_how_to_get_it(engine, name, tmp_pa
 
 
 def test_the_whole_route_says_which_engine_ran(result):
-    assert result.engines == ("sam", "inflated", "photo", "triposr", "zero123")
+    assert result.engines == ("sam", "fitted", "photo+views", "triposr", "zero123")
+    assert result.fitting.target == "triposr" and result.fitting.distance_after < result.fitting.distance_before
     assert result.views.images.shape == (3, 256, 256, 3)
-    assert list(result.seconds) == ["read", "mask", "shell", "texture", "surface", "views", "check"]
+    assert list(result.seconds) == ["read", "mask", "shell", "surface", "fit", "views", "texture", "check"]
 
 
 def test_a_surface_that_is_not_there_costs_the_garment_only_where_it_was_asked_for(shirt, folder):
@@ -334,7 +335,7 @@ def test_the_command_line_names_the_engines(shirt, folder, tmp_path, capsys):
     small = ["--triangles", "1200", "--texture-size", "256", "--step", "180", "--no-turntable", "--mc-resolution", "48"]
     options = ["--models", folder, "--engine-mask", "quick", "--engine-views", "zero123", "--steps", "3"]
     assert command.main([str(a) for a in (shirt, "-o", tmp_path, *options, *small)]) == 0
-    assert "mask quick, shell inflated, texture photo, surface triposr, views zero123" in capsys.readouterr().out
+    assert "mask quick, shell fitted, texture photo+views, surface triposr, views zero123" in capsys.readouterr().out
     assert (tmp_path / "shirt" / "surface.glb").is_file()
 
 
