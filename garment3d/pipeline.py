@@ -94,6 +94,11 @@ class Settings:
         return (*mask, self.engine_views, self.engine_surface)
 
     @property
+    def asks_for_views(self) -> bool:
+        """Whether views that show nothing are an error; else the texture does without them, and says so."""
+        return self.views is not None or self.engine_views == "zero123"
+
+    @property
     def colour(self) -> ColourOptions:
         """What the texture's stage takes."""
         return ColourOptions(self.back, self.texture_px, self.flatten)
@@ -127,7 +132,7 @@ def run(
     shape = _shape(shell, photo, mask.soft, outline.spans, given, surface, settings, clock)
     painted = _painted(photo, mask.soft, given, settings, models, clock)
     with clock.stage("texture") as tell:
-        asked, shown = given.views is not None or settings.engine_views == "zero123", given.views or painted
+        shown, asked = given.views or painted, settings.asks_for_views
         colour = colour_of(shape, photo, mask.soft, shown, settings.colour, settings.device, tell, asked)
     views = painted or _drawn(colour.mesh, settings, clock)
     with clock.stage("check"):
@@ -135,11 +140,10 @@ def run(
         measured = figures(colour.mesh, photo.rgb, mask.soft, length_cm)
         named = tuple(sorted(openings(colour.mesh), key=lambda opening: -opening.anchor[1]))
         mesh = _with_inside(colour.mesh, settings.thickness_mm, length_cm)
-    engines = Engines(
-        mask.engine, shape.engine, colour.engine, "triposr" if surface else "none", "zero123" if painted else "rendered"
-    )
-    told = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings)
-    told = (*told, *_warnings(mask, measured, named, outline.spans), no_surface, _unseen(views))
+    ran = "triposr" if surface else "none", "zero123" if painted else "rendered"
+    engines = Engines(mask.engine, shape.engine, colour.engine, *ran)
+    found = _warnings(mask, measured, named, outline.spans)
+    told = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings, *found, no_surface, _unseen(views))
     return Result(
         name=Path(path).name,
         photo=photo,
