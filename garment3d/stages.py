@@ -84,7 +84,7 @@ class Colour(NamedTuple):
     """photo, and what else gave colours, as photo+back+views."""
     shares: TextureShares
     sources: np.ndarray | None
-    """[S,S,3] uint8 picture of where each texel comes from, or None without views."""
+    """[S,S,3] uint8 picture of where each texel comes from, or None where the plain texture needed no map."""
     warnings: tuple[str, ...]
 
 
