@@ -55,7 +55,7 @@ class Result(NamedTuple):
     """How a surface gave the garment its shape; None for an inflated shell."""
     texture_shares: TextureShares
     texture_sources: np.ndarray | None
-    """[S,S,3] uint8 map of each texel's source, as `source_picture` draws it; None where the plain texture needed none."""
+    """[S,S,3] uint8 map of each texel's source; None where the plain texture needed none."""
     figures: Figures
     seconds: Mapping[str, float]
     """Per stage, in the order they ran."""
