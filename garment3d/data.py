@@ -45,6 +45,8 @@ class Views:
     masks: torch.Tensor
     """[V,H,W] float32 soft, 1 = garment."""
     orbit: Orbit
+    seeds: tuple[int | None, ...] | None = None
+    """Seed of each view's noise, None for one that was not painted; None where no view was painted."""
 
 
 class Opening(NamedTuple):

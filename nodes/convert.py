@@ -5,6 +5,7 @@ The only file that knows ComfyUI's conventions: floats in 0..1, batches first, u
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -290,7 +291,7 @@ def zero123_orbit(step_deg: float, text: str, elevation_deg: float, radius_offse
 
 def on_cpu(views: Views) -> Views:
     """The same views where other nodes expect pictures to be."""
-    return Views(views.images.cpu(), views.masks.cpu(), views.orbit)
+    return dataclasses.replace(views, images=views.images.cpu(), masks=views.masks.cpu())
 
 
 def _trimesh(mesh: Types.MESH, index: int) -> trimesh.Trimesh:

@@ -1,0 +1,1 @@
+"""Folders of photos: every photo once, whatever happens in between."""
