@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Severity = Literal["fail", "warn"]
 Verdict = Literal["good", "check", "reject"]
+
+FAULTS: Mapping[str, str] = {
+    # of the mesh
+    "flipped_normals": "Faces look inwards, or against the cloth around them: they vanish or turn black in an engine.",
+    "hole": "The cloth has a hole that is no opening.",
+    "missing_opening": "The outline shows an opening that the mesh has not: nobody can wear it there.",
+    "wrong_scale": "The garment is larger or smaller than it has to be.",
+    "misplaced": "The garment lies beside its photo.",
+    "wrong_outline": "Seen from the front, the garment has another outline than in the photo.",
+    "self_intersection": "The cloth cuts through itself.",
+    "non_manifold": "Three faces or more meet in one edge, or two sheets in one point.",
+    "degenerate": "Faces of no area.",
+    "loose_piece": "The garment is in more than one piece.",
+    # of its texture
+    "mirrored_texture": "The texture is the wrong way round: a print reads mirrored, or front and back are exchanged.",
+    "wrong_texture": "The front does not show what the photo shows.",
+    "no_texture": "The garment has no texture.",
+    "white_halo": "The background shows along the garment's outline, on its texture or in a view.",
+    "uv_overlap": "Two parts of the cloth share one place in the texture.",
+    "uv_outside": "Parts of the cloth lie outside the texture.",
+    "uv_stretched": "Some cloth has far fewer texels than the rest.",
+    "atlas_waste": "Most of the texture is empty.",
+    # of its views
+    "shifted_view": "A view shows the garment beside its place.",
+    "scaled_view": "A view shows the garment too large or too small.",
+    "wrong_view": "A view shows another shape, or the garment from another side.",
+    "empty_view": "A view shows no garment.",
+    "front_back": "The views of front and back have outlines that can't belong together.",
+    "colour_drift": "A view shows the cloth in another colour.",
+    "colour_cast": "All views together show the cloth in another colour than the photo.",
+}
+"""What each fault's name means, in the order of the assessment: mesh, texture, views."""
 
 
 class Finding(NamedTuple):
@@ -23,6 +56,11 @@ class Finding(NamedTuple):
     """What it was held against."""
     sentence: str
     """For a person: what is wrong, with the values, and what to do."""
+
+    @property
+    def of_views(self) -> bool:
+        """Whether a view is meant, or all of them, and not the garment."""
+        return self.where.startswith("view")
 
 
 class ViewFigures(NamedTuple):
@@ -90,6 +128,13 @@ class Quality(NamedTuple):
     texture: TextureFigures
     views: tuple[ViewFigures, ...]
     """In the orbit's order; empty without views."""
+    notes: tuple[str, ...] = ()
+    """What could not be told, and why; such as a mirrored texture on cloth that looks the same both ways."""
+
+    @property
+    def garment_findings(self) -> tuple[Finding, ...]:
+        """The findings on the garment itself; those on its views can be mended without it."""
+        return tuple(finding for finding in self.findings if not finding.of_views)
 
     @property
     def worst(self) -> tuple[float, ...]:
