@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import MeshError
+from ..normals import smooth_normals
 
 if TYPE_CHECKING:
     import trimesh
@@ -68,28 +69,6 @@ def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.
     uv, pixels, colours = _surface(mesh)
     placed = place(vertices)
     return Parts(placed, faces, normals[one.of], uv, pixels, colours, placed[one.first], one.of[faces], normals)
-
-
-def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """[N,3] unit normals, each face weighted by its angle there; +Z at a vertex of no face or of zero-area faces only.
-
-    Source: Thürmer and Wüthrich, Computing vertex normals from polygonal facets, JGT 1998.
-    """
-    corners = vertices[faces]
-    ahead = _unit(np.roll(corners, -1, 1) - corners)
-    back = _unit(np.roll(corners, 1, 1) - corners)
-    angle = np.arccos(np.clip((ahead * back).sum(-1), -1, 1))
-    own = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
-    weighted = (own[:, None] * angle[..., None]).reshape(-1, 3)
-    summed = np.stack([np.bincount(faces.ravel(), weighted[:, i], len(vertices)) for i in range(3)], 1)
-    normals = _unit(summed)
-    normals[(np.abs(summed) < 1e-9).all(1)] = (0.0, 0.0, 1.0)
-    return normals
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """The same directions at length 1; zero stays zero."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-30)
 
 
 def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
