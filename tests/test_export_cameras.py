@@ -3,11 +3,14 @@
 import json
 
 import numpy as np
+import pytest
 
 from garment3d.camera import orbit, photo_camera, project
 from garment3d.export import cameras
 from garment3d.export.cameras import cameras_json, view_names
 from garment3d.export.mesh import placement
+from garment3d.images import save_png
+from garment3d.views.folder import read_views
 
 
 def read_back(step=40.0, elevation=15.0, hw=(200, 300)):
@@ -72,3 +75,41 @@ def test_every_key_in_the_file_is_explained_and_every_explained_key_is_there():
     _, _, _, whole = read_back()
     explained = {line.split()[0] for line in (cameras.__doc__ or "").splitlines() if line.startswith("    ")}
     assert set(whole) | set(whole["views"][0]) == {key for key in explained if key[0].isalpha()}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "listed", "back"),
+    [
+        ((None, 7, 2**64 - 1), [None, 7, 2**64 - 1], (None, 7, 2**64 - 1)),
+        ((None, None, None), [None] * 3, None),
+        (None, [None] * 3, None),
+    ],
+)
+def test_seeds_are_listed_and_read_back(tmp_path, seeds, listed, back):
+    around = orbit(120, hw=(40, 40))
+    names = view_names(around.azimuths_deg)
+    text = cameras_json(around, names, photo_camera(np.ones((9, 9))), np.eye(4), seeds)
+    whole = json.loads(text)
+    assert [view["seed"] for view in whole["views"]] == listed and whole["photo"]["seed"] is None
+    cut_out = np.zeros((40, 40, 4), np.uint8)
+    cut_out[9:30, 9:30] = 200
+    for name in names:
+        save_png(tmp_path / name, cut_out)
+    (tmp_path / "cameras.json").write_text(text, "utf-8")
+    assert read_views(tmp_path).seeds == back
+
+
+def test_a_file_of_before_has_no_seeds_and_odd_ones_are_none(tmp_path):
+    around = orbit(120, hw=(40, 40))
+    whole = json.loads(cameras_json(around, view_names(around.azimuths_deg), None, np.eye(4), (1, 2, 3)))
+    cut_out = np.zeros((40, 40, 4), np.uint8)
+    cut_out[9:30, 9:30] = 200
+    for view, odd in zip(whole["views"], ("one", True, 4), strict=True):
+        view["seed"] = odd
+        save_png(tmp_path / view["file"], cut_out)
+    (tmp_path / "cameras.json").write_text(json.dumps(whole), "utf-8")
+    assert read_views(tmp_path).seeds == (None, None, 4)
+    for view in whole["views"]:
+        del view["seed"]
+    (tmp_path / "cameras.json").write_text(json.dumps(whole), "utf-8")
+    assert read_views(tmp_path).seeds is None

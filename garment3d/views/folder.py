@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,15 @@ def _listed(file: Path) -> Views:
                 f"{file.name} lists {name}, which is not in {file.parent}; put it back or remove its entry."
             )
     radius = float(np.linalg.norm(cameras[0].c2w[:3, 3]))
-    return views_from_images(_stacked(paths), Orbit(cameras, azimuths_deg, elevation_deg, radius))
+    views = views_from_images(_stacked(paths), Orbit(cameras, azimuths_deg, elevation_deg, radius))
+    seeds = tuple(_seed(entry) for entry in entries)
+    return replace(views, seeds=None if all(seed is None for seed in seeds) else seeds)
+
+
+def _seed(entry: dict[str, Any]) -> int | None:
+    """The seed an entry names; None where it has none, as files of earlier versions do."""
+    seed = entry.get("seed")
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
 
 
 def _camera(entry: dict[str, Any]) -> Camera:

@@ -103,7 +103,9 @@ def zero123_orbit(
         latents = sample_latents(model.unet, tokens, concat, sampling, device, told, preview, noise)
         ready(model.vae)
         images[list(wanted)] = decode_latents(model.vae, latents, device)
-    return Views(images, view_masks(images, front_soft, _others(orbit, wanted), told.again), orbit)
+    masks = view_masks(images, front_soft, _others(orbit, wanted), told.again)
+    seeds = tuple(sampling.seed if i in wanted else None for i in range(len(orbit.azimuths_deg)))
+    return Views(images, masks, orbit, seeds if wanted else None)
 
 
 def zero123_cameras(orbit: Orbit | None = None) -> Orbit:
