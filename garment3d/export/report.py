@@ -25,6 +25,9 @@ Keys of report.json; every key is always there, null where it says so:
                       texture_px, texels_per_photo_px, texture_limit: "photo" or "atlas", whichever limits the
                       front's detail, or "none" without texture
     texture_shares    of the texels in use: photo, back_photo, views, and filled (cloth continued where nothing sees it)
+    quality           the assessment, null where nothing was assessed: verdict, sentence, findings, notes,
+                      silhouette_iou, shape, texture, views, worst; what lies in them is listed in `quality_json.py`
+    budgets           a list, one entry per platform: whether the garment keeps its budget; see `quality_json.py`
     seconds           one number per stage in the order they ran, and total
     files             names of all files beside the report
     warnings          sentences for the person; empty when all went well
@@ -35,11 +38,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import __version__
 from ..data import Opening
+from ..quality.findings import Quality
 from .figures import Figures
+from .quality_json import quality_keys
+
+if TYPE_CHECKING:
+    from ..garment.platforms import BudgetCheck
 
 
 class Engines(NamedTuple):
@@ -114,6 +122,10 @@ class Report(NamedTuple):
     seconds: Mapping[str, float]
     files: tuple[str, ...]
     warnings: tuple[str, ...]
+    quality: Quality | None = None
+    """The assessment; None where nothing was assessed."""
+    budgets: tuple[BudgetCheck, ...] = ()
+    """What each platform allows and whether the garment keeps to it."""
 
 
 def report_json(report: Report) -> str:
@@ -142,11 +154,12 @@ def report_json(report: Report) -> str:
             "texture_limit": detail.limit,
         },
         "texture_shares": {name: round(share, 4) for name, share in report.texture_shares._asdict().items()},
+        **quality_keys(report.quality, report.budgets),
         "seconds": {**seconds, "total": round(sum(report.seconds.values()), 3)},
         "files": list(report.files),
         "warnings": list(report.warnings),
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _fitting(fitting: Fitting | None) -> dict[str, Any] | None:
