@@ -10,14 +10,18 @@ import torch
 from comfy import model_management
 from comfy_api.latest import io
 
+from ..garment3d.errors import GarmentError
 from . import convert, models, networks
 from .mask import CATEGORY
 from .networks import GB
+from .sockets import Views as ViewsSocket
 from .sockets import Zero123
 from .views import ELEVATION, STEP, azimuths_input, outputs, radius_input
 
 if TYPE_CHECKING:
-    from ..garment3d.data import Orbit
+    import numpy as np
+
+    from ..garment3d.data import Orbit, Photo, Views
     from ..garment3d.views.zero123 import Sampling
     from ..garment3d.views.zero123_checkpoint import Zero123 as Zero123Model
 
@@ -71,6 +75,21 @@ class LoadedZero123:
         if model_management.is_device_cpu(self.patcher.load_device):
             minutes = cpu_minutes(len(orbit.cameras), sampling)
             convert.show(node, f"on the CPU: about {max(1, minutes):.0f} minutes")
+
+    def paint(
+        self, node: type[io.ComfyNode], photo: Photo, soft: np.ndarray, orbit: Orbit, sampling: Sampling,
+        photo_elevation_deg: float,
+    ) -> Views:  # fmt: skip
+        """The views of an orbit, shown on the node while they come."""
+        from ..garment3d.views.zero123 import latent_preview, zero123_orbit
+
+        self.say_minutes(node, orbit, sampling)
+        bar = convert.progress()
+        with self.running() as device:
+            return zero123_orbit(
+                self.model, photo.rgb, soft, orbit, sampling, photo_elevation_deg, device,
+                bar, lambda latents: bar.show(latent_preview(latents)), self.ready,
+            )  # fmt: skip
 
     @contextmanager
     def running(self) -> Iterator[torch.device]:
@@ -163,6 +182,26 @@ def orbit_inputs() -> list[io.Input]:
     ]
 
 
+def redo_orbit(keep: Views | None, redo: str) -> Orbit | None:
+    """Zero123's cameras where views are to be painted anew, None for none of them.
+
+    Views that can't be exchanged afterwards are a GarmentError now, before they are painted.
+    """
+    from ..garment3d.data import Views
+    from ..garment3d.views.replaced import at_azimuths, replaced
+    from ..garment3d.views.zero123 import zero123_cameras
+
+    if keep is None:
+        raise GarmentError(f"There are views to redo ({redo.strip()}) but none to keep: connect keep, or clear redo.")
+    turns = convert.azimuth_choice(redo)
+    if turns is None:
+        return None
+    orbit = zero123_cameras(at_azimuths(keep, turns).orbit)
+    size = (len(orbit.cameras), *orbit.cameras[0].hw)
+    replaced(keep, Views(torch.zeros(*size, 3), torch.zeros(size), orbit))
+    return orbit
+
+
 class Zero123Views(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -174,7 +213,7 @@ class Zero123Views(io.ComfyNode):
             "photo's side is the photo. Seconds to minutes on a GPU, an hour or so on a CPU.",
             search_aliases=["zero123", "novel view", "multi view", "orbit", "rotate object", "360 views"],
             inputs=[
-                Zero123.Input("zero123", tooltip="The model from Load Zero123."),
+                Zero123.Input("zero123", lazy=True, tooltip="The model from Load Zero123."),
                 io.Image.Input("image", tooltip="The garment photo."),
                 io.Mask.Input("mask", tooltip="White on the garment, as large as the photo."),
                 *orbit_inputs(),
@@ -220,27 +259,45 @@ class Zero123Views(io.ComfyNode):
                     advanced=True,
                     tooltip="Views painted at once. 0: as many as fit into the free memory.",
                 ),
+                ViewsSocket.Input(
+                    "keep",
+                    optional=True,
+                    tooltip="Optional: views that Zero123 painted before. Only those named in redo are painted anew, "
+                    "at the places where they were; all others stay.",
+                ),
+                io.String.Input(
+                    "redo",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    placeholder="140, 160",
+                    tooltip="With keep: azimuths of the views to paint anew with this node's seed, best from Garment "
+                    "Report. Empty: all are kept, and the model is not even loaded.",
+                ),
             ],
             outputs=outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    def check_lazy_status(cls, keep: Views | None = None, redo: str = "", **_: object) -> list[str]:
+        return [] if keep is not None and not redo.strip() else ["zero123"]
+
+    @classmethod
     @convert.plain_errors
     def execute(
         cls, zero123, image, mask, step_deg, elevation_deg, steps, scheduler, guidance, seed,
-        photo_elevation_deg=0.0, azimuths="", radius_offset=0.0, eta=1.0, batch=0,
+        photo_elevation_deg=0.0, azimuths="", radius_offset=0.0, eta=1.0, batch=0, keep=None, redo="",
     ) -> io.NodeOutput:  # fmt: skip
-        from ..garment3d.views.zero123 import Sampling, latent_preview, zero123_orbit
+        from ..garment3d.views.replaced import replaced
+        from ..garment3d.views.zero123 import Sampling
 
         photo, soft = convert.photo_and_mask(image, mask)
         orbit = convert.zero123_orbit(step_deg, azimuths, elevation_deg, radius_offset)
-        sampling = Sampling(steps, scheduler, eta, guidance, seed, batch)
-        zero123.say_minutes(cls, orbit, sampling)
-        bar = convert.progress()
-        with zero123.running() as device:
-            views = zero123_orbit(
-                zero123.model, photo.rgb, soft, orbit, sampling, photo_elevation_deg, device,
-                bar, lambda latents: bar.show(latent_preview(latents)), zero123.ready,
-            )  # fmt: skip
+        orbit = orbit if keep is None and not redo.strip() else redo_orbit(keep, redo)
+        views = keep
+        if orbit is not None:
+            sampling = Sampling(steps, scheduler, eta, guidance, seed, batch)
+            painted = zero123.paint(cls, photo, soft, orbit, sampling, photo_elevation_deg)
+            views = painted if keep is None else replaced(keep, painted)
         return io.NodeOutput(views, views.images, views.masks)
