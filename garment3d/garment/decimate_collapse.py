@@ -1,0 +1,239 @@
+"""One round of decimation: many collapses of a place into a neighbour that don't touch each other, cheapest first.
+
+Seams and edges of the cloth only shorten along themselves; what would fold, tear or smear the cloth is left out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from .decimate_cloth import Cloth, Edges, Faces, areas_2d, edges_of
+from .decimate_quadric import Quadrics
+
+TRIED = 3
+"""Neighbours a place may go to, the cheapest first."""
+AT_ONCE = 0.25
+"""Share of the places that a round looks at: fewer is nearer to strict order, and slower."""
+MOST_EDGES = 9
+"""Of a place that has taken in another."""
+
+
+class Limits(NamedTuple):
+    """What a collapse may do to the faces around it."""
+
+    turn_cos: float
+    """Least cosine between a face's normal before and after."""
+    shape: float
+    """Least shape of a new face, 1 for equal sides and 0 for no area, unless it was worse before."""
+    drift: float
+    """Largest distance in uv, in units of the cloth, of a seam or an edge from where it was."""
+
+
+class _Moves(NamedTuple):
+    """Collapses of the place `gone` into the place `kept`."""
+
+    gone: np.ndarray
+    kept: np.ndarray
+    wedge_gone: np.ndarray
+    """[2,N] wedges of `gone`, equal but on a seam."""
+    wedge_kept: np.ndarray
+    """[2,N] what they become."""
+    cost: np.ndarray
+    faces: np.ndarray
+    """[N] faces on the edge between the two: those that go."""
+
+    def at(self, index: np.ndarray) -> _Moves:
+        return _Moves(*(column[..., index] for column in self))
+
+
+class _Stars(NamedTuple):
+    """The faces around every place, one after the other."""
+
+    first: np.ndarray
+    count: np.ndarray
+    face: np.ndarray
+
+    def around(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Index into `places` and face, for every face around each of them."""
+        count = self.count[places]
+        owner = np.repeat(np.arange(len(places)), count)
+        step = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        return owner, self.face[self.first[places][owner] + step]
+
+
+def collapsed(cloth: Cloth, quadrics: Quadrics, faces: Faces, most: int, limits: Limits) -> Faces:
+    """The Faces after one round that takes away at most `most`; the same object where nothing may go."""
+    edges = edges_of(faces, len(cloth.points))
+    moves = _moves(cloth, quadrics, faces, edges)
+    if not len(moves.gone):
+        return faces
+    stars = _stars(faces, len(cloth.points))
+    moves = _chosen(cloth, faces, stars, moves, _Neighbours(edges, len(cloth.points)), limits)
+    moves = _apart(faces, stars, moves, len(cloth.points))
+    moves = moves.at(np.flatnonzero(np.cumsum(moves.faces) <= most))
+    if not len(moves.gone):
+        return faces
+    return _applied(cloth, quadrics, faces, moves)
+
+
+def _moves(cloth: Cloth, quadrics: Quadrics, faces: Faces, edges: Edges) -> _Moves:
+    """Every collapse that seams, edges and locks allow."""
+    free, on_seam, on_edge = _kinds(cloth, faces, edges)
+    found = []
+    for forth in (True, False):
+        gone, kept = (edges.a, edges.b) if forth else (edges.b, edges.a)
+        wedge_gone, wedge_kept = (edges.wedge_a, edges.wedge_b) if forth else (edges.wedge_b, edges.wedge_a)
+        may = free[gone] | (on_seam[gone] & edges.seam) | (on_edge[gone] & edges.open)
+        chosen = np.flatnonzero(may & ~edges.wrong)
+        wedge_gone, wedge_kept = wedge_gone[:, chosen], wedge_kept[:, chosen]
+        cost = quadrics.cost(wedge_gone[0], wedge_kept[0])
+        seam = np.flatnonzero(edges.seam[chosen])
+        cost[seam] += quadrics.cost(wedge_gone[1, seam], wedge_kept[1, seam])
+        uses = np.where(edges.open[chosen], 1, 2)
+        found.append(_Moves(gone[chosen], kept[chosen], wedge_gone, wedge_kept, cost, uses))
+    return _Moves(*(np.concatenate(columns, -1) for columns in zip(*found, strict=True)))
+
+
+def _kinds(cloth: Cloth, faces: Faces, edges: Edges) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[P] bool each: places inside the cloth, along one seam, along one edge; the rest is locked."""
+    count = len(cloth.points)
+
+    def touching(chosen: np.ndarray) -> np.ndarray:
+        return np.bincount(edges.a[chosen], minlength=count) + np.bincount(edges.b[chosen], minlength=count)
+
+    seams, opens = touching(edges.seam), touching(edges.open)
+    wedges = np.bincount(cloth.place[np.unique(faces.wedges)], minlength=count)
+    loose = ~cloth.locked & (touching(edges.wrong) == 0)
+    return (
+        loose & (seams == 0) & (opens == 0) & (wedges == 1),
+        loose & (seams == 2) & (opens == 0) & (wedges == 2),
+        loose & (seams == 0) & (opens == 2) & (wedges == 1),
+    )
+
+
+def _stars(faces: Faces, count: int) -> _Stars:
+    order = np.argsort(faces.places.ravel(), kind="stable")
+    uses = np.bincount(faces.places.ravel(), minlength=count)
+    return _Stars(np.cumsum(uses) - uses, uses, order // 3)
+
+
+class _Neighbours:
+    """Which places share an edge."""
+
+    def __init__(self, edges: Edges, count: int) -> None:
+        ends = np.concatenate([edges.a, edges.b]), np.concatenate([edges.b, edges.a])
+        self._graph = sparse.csr_array((np.ones(len(ends[0]), np.int32), ends), shape=(count, count))
+        self.count = np.diff(self._graph.indptr)
+
+    def common(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """[N] how many neighbours places have in common."""
+        return np.asarray(self._graph[one].multiply(self._graph[two]).sum(1)).reshape(-1)
+
+
+def _chosen(
+    cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, neighbours: _Neighbours, limits: Limits
+) -> _Moves:
+    """The cheapest collapse of each place that may be done, among the cheapest places, by rising cost."""
+    order = np.lexsort([moves.cost, moves.gone])
+    first = np.flatnonzero(np.diff(moves.gone[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(first, np.diff(first, append=len(order)))
+    cheapest = np.sort(moves.cost[order[first]])
+    bound = cheapest[min(len(cheapest) - 1, int(AT_ONCE * len(cheapest)) + 50)]
+    done = np.zeros(len(cloth.points), bool)
+    found: list[np.ndarray] = []
+    for turn in range(TRIED):
+        tried = order[(rank == turn) & (moves.cost[order] <= bound)]
+        tried = tried[~done[moves.gone[tried]]]
+        some = moves.at(tried)
+        fine = _keeps_sheet(stars, some, neighbours)
+        fine[fine] = _keeps_faces(cloth, faces, stars, some.at(np.flatnonzero(fine)), limits)
+        done[some.gone[fine]] = True
+        found.append(tried[fine])
+    index = np.concatenate(found)
+    return moves.at(index[np.argsort(moves.cost[index], kind="stable")])
+
+
+def _keeps_sheet(stars: _Stars, moves: _Moves, neighbours: _Neighbours) -> np.ndarray:
+    """[N] bool: nothing tears or closes: the two share no neighbour but across their faces (the link condition)."""
+    gone, kept = neighbours.count[moves.gone], neighbours.count[moves.kept]
+    closes = (gone == 3) & (kept == 3) & (moves.faces == 2)
+    slim = gone + kept - 2 - moves.faces <= np.maximum(MOST_EDGES, np.maximum(gone, kept))
+    fine = slim & ~closes & (stars.count[moves.gone] > moves.faces)
+    fine[fine] = neighbours.common(moves.gone[fine], moves.kept[fine]) == moves.faces[fine]
+    return fine
+
+
+def _keeps_faces(cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, limits: Limits) -> np.ndarray:
+    """[N] bool: no face around turns over, in space or in uv, or becomes a sliver."""
+    owner, face = stars.around(moves.gone)
+    stays = (faces.places[face] != moves.kept[owner][:, None]).all(1)
+    owner, face = owner[stays], face[stays]
+    wedges = faces.wedges[face]
+    moved = wedges.copy()
+    for side in (1, 0):
+        moved = np.where(
+            wedges == moves.wedge_gone[side, owner][:, None], moves.wedge_kept[side, owner][:, None], moved
+        )
+    before, after = cloth.points[cloth.place[wedges]], cloth.points[cloth.place[moved]]
+    old, new = _normals(before), _normals(after)
+    length_old, length_new = np.linalg.norm(old, axis=1), np.linalg.norm(new, axis=1)
+    turn = (old * new).sum(1)
+    bad = (turn < limits.turn_cos * length_old * length_new) | (length_new <= 1e-14)
+    bad |= (moved == wedges).all(1)
+    shape_new, shape_old = _shape(after, length_new), _shape(before, length_old)
+    worst = np.full(len(moves.gone), np.inf)
+    np.minimum.at(worst, owner, shape_old)
+    bad |= shape_new < np.minimum(limits.shape, worst[owner])
+    if cloth.uv is not None:
+        flat_old, flat_new = areas_2d(cloth.uv[wedges]), areas_2d(cloth.uv[moved])
+        # A face as large on the cloth as in uv has a ratio of 1; what comes near 0 is about to turn over.
+        smeared = np.sign(flat_old) * flat_new < 0.2 * np.minimum(
+            length_new, np.abs(flat_old) * length_new / np.maximum(length_old, 1e-300)
+        )
+        bad |= smeared & (np.abs(flat_old) > 1e-14)
+    fine = np.ones(len(moves.gone), bool)
+    fine[owner[bad]] = False
+    return fine
+
+
+def _normals(corners: np.ndarray) -> np.ndarray:
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def _shape(corners: np.ndarray, double_area: np.ndarray) -> np.ndarray:
+    """[F] 1 for a face with equal sides, 0 for one without area."""
+    sides = corners - np.roll(corners, 1, 1)
+    return 2 * np.sqrt(3) * double_area / np.maximum((sides**2).sum((1, 2)), 1e-300)
+
+
+def _apart(faces: Faces, stars: _Stars, moves: _Moves, count: int) -> _Moves:
+    """The collapses, cheapest first, whose neighbourhoods no cheaper one changes.
+
+    New edges come from `kept`: two collapses may share a neighbour, but not one that either of them ends in.
+    """
+    owner, face = stars.around(moves.gone)
+    owner, ring = np.repeat(owner, 3), faces.places[face].ravel()
+    rank = np.arange(len(moves.gone))
+    nearest, hard = np.full(count, len(rank)), np.full(count, len(rank))
+    np.minimum.at(nearest, ring, owner)
+    for end in (moves.gone, moves.kept):
+        np.minimum.at(hard, end, rank)
+    fine = (nearest[moves.gone] >= rank) & (nearest[moves.kept] >= rank)
+    fine[owner[hard[ring] < owner]] = False
+    return moves.at(np.flatnonzero(fine))
+
+
+def _applied(cloth: Cloth, quadrics: Quadrics, faces: Faces, moves: _Moves) -> Faces:
+    place, wedge = np.arange(len(cloth.points)), np.arange(len(cloth.place))
+    place[moves.gone] = moves.kept
+    for side in (1, 0):
+        wedge[moves.wedge_gone[side]] = moves.wedge_kept[side]
+    quadrics.merge(moves.wedge_gone[0], moves.wedge_kept[0])
+    other = moves.wedge_gone[0] != moves.wedge_gone[1]
+    quadrics.merge(moves.wedge_gone[1, other], moves.wedge_kept[1, other])
+    places, wedges = place[faces.places], wedge[faces.wedges]
+    whole = (places != np.roll(places, 1, 1)).all(1)
+    return Faces(places[whole], wedges[whole], faces.origin[whole])
