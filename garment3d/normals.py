@@ -5,9 +5,29 @@ Both follow what engines and modelling programs compute themselves, so that a ma
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+WELD_DIGITS = 6
+"""Decimals of a canonical coordinate within which two vertices are one: a micrometre on a garment of a metre."""
 _TINY = 1e-30
+
+
+class Weld(NamedTuple):
+    """Vertices that share a position, made one."""
+
+    first: np.ndarray
+    """[W] index of one original vertex of each."""
+    of: np.ndarray
+    """[N] welded index of each original vertex."""
+
+
+def weld(vertices: np.ndarray) -> Weld:
+    """Groups canonical [N,3] vertices that lie within a micrometre or so of each other."""
+    keys = np.round(vertices, WELD_DIGITS) + 0.0  # + 0.0 turns −0 into 0
+    _, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return Weld(first, of.reshape(-1))
 
 
 def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

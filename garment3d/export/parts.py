@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import MeshError
-from ..normals import smooth_normals
+from ..normals import Weld, smooth_normals, weld
 
 if TYPE_CHECKING:
     import trimesh
 
-WELD_DIGITS = 6
-"""Decimals of a canonical coordinate within which two vertices are one: a micrometre on a garment of a metre."""
+__all__ = ["Parts", "Weld", "parts", "smooth_normals", "weld"]
 
 
 class Parts(NamedTuple):
@@ -41,22 +40,6 @@ class Parts(NamedTuple):
     """[F,3] into `welded_vertices`, in the order of `faces`."""
     welded_normals: np.ndarray
     """[W,3] unit length."""
-
-
-class Weld(NamedTuple):
-    """Vertices that share a position, made one."""
-
-    first: np.ndarray
-    """[W] index of one original vertex of each."""
-    of: np.ndarray
-    """[N] welded index of each original vertex."""
-
-
-def weld(vertices: np.ndarray) -> Weld:
-    """Groups canonical [N,3] vertices that lie within a micrometre or so of each other."""
-    keys = np.round(vertices, WELD_DIGITS) + 0.0  # + 0.0 turns −0 into 0
-    _, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return Weld(first, of.reshape(-1))
 
 
 def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Parts:
