@@ -1,0 +1,115 @@
+"""The garment's shape in figures: soundness, holes, openings, folds, cuts, size and place, from the mesh alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..crossings import crossing_faces, folded_faces
+from ..garment.loops import boundary_loops, name_loops
+from ..soundness import MeshChecks, mesh_checks
+from .outlines import Placed, placed
+from .scene import Scene, outline_of
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+class Loops(NamedTuple):
+    """The edges of the cloth, told apart."""
+
+    holes: tuple[np.ndarray, ...]
+    """[K,3] points of each loop that is no opening."""
+    missing: tuple[str, ...]
+    """Openings that were expected and are not there."""
+    found: tuple[str, ...]
+
+
+class Shape(NamedTuple):
+    """What was measured of a mesh."""
+
+    checks: MeshChecks
+    crossing: int
+    """Faces that cut through others."""
+    folded: int
+    """Faces turned against the cloth around them."""
+    against: float
+    """Share of the faces whose stored normals point to their other side."""
+    loops: Loops
+    on_photo: Placed
+    """The garment's outline on the mask, its size made 1 first where it was quite another."""
+    shift: float
+    """How far it lies beside the mask, as a part of its longest side."""
+    longest: float
+    faces: int
+
+
+def shape_of(scene: Scene, expected: Sequence[str] | None) -> Shape:
+    """The Shape of a scene's mesh; `expected` are the names of its openings, None where nobody knows."""
+    mesh, on_photo = scene.mesh, placed(outline_of(scene.front), scene.solid)
+    return Shape(
+        checks=mesh_checks(mesh),
+        crossing=int(crossing_faces(mesh).sum()),
+        folded=int(folded_faces(mesh).sum()),
+        against=normals_against(mesh),
+        loops=loops_of(scene, expected),
+        on_photo=on_photo,
+        shift=float(np.hypot(*on_photo.shift_px)) / scene.camera.focal_px,
+        longest=scene.longest,
+        faces=len(mesh.faces),
+    )
+
+
+def normals_against(mesh: trimesh.Trimesh) -> float:
+    """Share of the faces whose vertex normals, given or computed, point to the side that the winding calls inside."""
+    given = np.asarray(mesh.vertex_normals)[np.asarray(mesh.faces)].sum(1)
+    corners = np.asarray(mesh.vertices)[np.asarray(mesh.faces)]
+    wound = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return float(((given * wound).sum(1) < 0).mean())
+
+
+def loops_of(scene: Scene, expected: Sequence[str] | None) -> Loops:
+    """The Loops of a mesh: small ones are holes, and so are those beyond the number of openings expected."""
+    vertices = np.asarray(scene.mesh.vertices, np.float64)
+    loops = [vertices[loop] for loop in boundary_loops(scene.mesh)]
+    names = name_loops(loops, np.stack([vertices.min(0), vertices.max(0)]))
+    big = [i for i, name in enumerate(names) if name != "hole"]
+    holes = [i for i in range(len(loops)) if i not in big]
+    missing: list[str] = []
+    if expected is not None:
+        extra = _least_likely(big, names, loops, expected)[: max(len(big) - len(expected), 0)]
+        holes += extra
+        big = [i for i in big if i not in extra]
+        if len(big) < len(expected) and not _is_thick(scene, len(expected), loops):
+            left = Counter(expected) - Counter(names[i] for i in big)
+            missing = sorted(left.elements())[: len(expected) - len(big)]
+    return Loops(tuple(loops[i] for i in holes), tuple(missing), tuple(sorted(names[i] for i in big)))
+
+
+def _least_likely(big: list[int], names: list[str], loops: list[np.ndarray], expected: Sequence[str]) -> list[int]:
+    """Loops by how little they look like an opening: an unexpected name first, then the shorter."""
+    left, unexpected = Counter(expected), []
+    for i in big:  # the longest first: of two with one name it is the opening
+        unexpected.append(left[names[i]] <= 0)
+        left[names[i]] -= 1
+    order = sorted(range(len(big)), key=lambda k: (not unexpected[k], len(loops[big[k]]) and _length(loops[big[k]])))
+    return [big[k] for k in order]
+
+
+def _length(points: np.ndarray) -> float:
+    return float(np.linalg.norm(np.roll(points, -1, 0) - points, axis=1).sum())
+
+
+def _is_thick(scene: Scene, expected: int, loops: list[np.ndarray]) -> bool:
+    """Whether the cloth has an inside: closed, with a handle for every opening beyond the first."""
+    if loops:
+        return False
+    vertices, faces = np.asarray(scene.mesh.vertices), np.asarray(scene.mesh.faces)
+    cells = np.round(vertices / (1e-6 * scene.longest))
+    place = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)[faces]
+    edges = np.unique(np.sort(place[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)
+    handles = 1 - (len(np.unique(place)) - len(edges) + len(faces)) / 2
+    return handles >= max(expected - 1, 1)

@@ -1,0 +1,50 @@
+"""From findings to a verdict and one sentence for a person who has a hundred garments to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .findings import FAULTS, Finding, Verdict
+from .shape import Shape
+from .texture import Texture
+
+RANK = {fault: rank for rank, fault in enumerate(FAULTS)}
+
+
+def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, the worst first: what rejects, then the garment's, then the views', each by how far it is off."""
+    return tuple(sorted(findings, key=lambda f: (f.severity != "fail", f.of_views, RANK[f.fault], -_excess(f))))
+
+
+def _excess(finding: Finding) -> float:
+    return abs(finding.value - finding.limit)
+
+
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """reject where a finding fails, check where one warns, else good."""
+    return "reject" if any(f.severity == "fail" for f in findings) else "check" if findings else "good"
+
+
+def sentence_of(findings: Sequence[Finding], shape: Shape, texture: Texture | None, views: int) -> str:
+    """The verdict in one sentence, the worst finding first."""
+    if not findings:
+        return f"Good: {_praise(shape, texture)}."
+    own = [f for f in findings if not f.of_views]
+    places = {f.where for f in findings if f.of_views}
+    bad = f"{len(places - {'views'}) or 'All'} of {views} views are worth making again"
+    if not own:
+        return f"Check the views: the garment itself is sound, {bad}. {findings[0].sentence}"
+    head = "Reject" if findings[0].severity == "fail" else "Check"
+    more = [f"{len(own) - 1} more findings on the garment"] if len(own) > 1 else []
+    more += [bad] if places else []
+    return f"{head}: {own[0].sentence}" + (f" Also {', '.join(more)}." if more else "")
+
+
+def _praise(shape: Shape, texture: Texture | None) -> str:
+    told = [f"the outline agrees with the photo's to {shape.on_photo.iou:.1%}"]
+    if texture is not None and not math.isnan(texture.front.psnr_db):
+        told.append(f"the front with {min(texture.front.psnr_db, 99.0):.0f} dB")
+    openings = len(shape.loops.found)
+    told.append(f"the cloth is one sound sheet with {openings} opening{'' if openings == 1 else 's'}")
+    return ", ".join(told)
