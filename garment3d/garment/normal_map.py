@@ -28,6 +28,8 @@ SAME_ATLAS = 0.9
 """Share of the light mesh's texels that must lie on the dense mesh's place for the same uv."""
 FLAT = (128, 128, 255)
 LARGEST_PX = 8192
+TEXELS_AT_ONCE = 100_000
+"""Between two tellings of progress: under two seconds where places are searched."""
 
 
 class _Surface(NamedTuple):
@@ -42,7 +44,7 @@ class _Surface(NamedTuple):
 
 
 def normal_map(
-    mesh: trimesh.Trimesh, detail: trimesh.Trimesh, size: int, progress: Callable[[float], None] | None = None
+    mesh: trimesh.Trimesh, detail: trimesh.Trimesh, size: int, progress: Callable[[int, int], None] | None = None
 ) -> np.ndarray:
     """[S,S,3] uint8 normals of `detail` in the tangent frame of `mesh`, x along u, y up the picture, FLAT where alike.
 
@@ -55,7 +57,7 @@ def normal_map(
     Args:
         mesh: light, with uv that do not overlap.
         detail: dense, in the same frame; its uv matter only where they are those of `mesh`.
-        progress: told shares from 0 to 1.
+        progress: told texels done and of how many; may raise to stop.
 
     Raises:
         MeshError: no uv, no faces, NaN vertices, or a size outside 16 to LARGEST_PX.
@@ -71,12 +73,14 @@ def normal_map(
     flat, covered = np.tile(np.array(FLAT, np.uint8), (size * size, 1)), np.zeros(size * size, bool)
     rest = texels(dense.uv, dense.faces, size) if shared and dense.uv is not None else None
     for band in texels(light.uv, light.faces, size):
-        index = band.index.numpy()
-        known = _by_uv(band, next(rest), dense, size) if rest is not None else np.zeros((len(index), 6))
-        flat[index] = _encoded(_baked(band, light, frame, dense, known, reach))
-        covered[index] = True
-        if progress is not None:
-            progress(float(index[-1] + 1) / (size * size) if len(index) else 1.0)
+        covered[band.index.numpy()] = True
+        known = _by_uv(band, next(rest), dense, size) if rest is not None else np.zeros((len(band.index), 6))
+        for first in range(0, len(band.index), TEXELS_AT_ONCE):
+            few = slice(first, first + TEXELS_AT_ONCE)
+            part = Texels(*(column[few] for column in band))
+            flat[part.index.numpy()] = _encoded(_baked(part, light, frame, dense, known[few], reach))
+            if progress is not None:
+                progress(int(part.index[-1]) + 1, size * size)
     return padded(flat.reshape(size, size, 3), covered.reshape(size, size), FLAT)
 
 
@@ -134,10 +138,9 @@ def _baked(
         left = np.flatnonzero(~found.any(1))
         if len(left):
             found[left] = _searched(point[left], up[left], height, dense, reach)
-    across = np.sign(tangent[:, 3:]) * np.cross(normal, tangent[:, :3])
     missing = ~found.any(1)
     found[missing] = up[missing]
-    return _solved(np.stack([tangent[:, :3], across, normal], 2), unit(found))
+    return _solved(tangent, normal, unit(found))
 
 
 def _fits(place: np.ndarray, normal: np.ndarray, point: np.ndarray, up: np.ndarray, reach: float) -> np.ndarray:
@@ -167,11 +170,14 @@ def _weights(point: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.stack([np.maximum(1 - s - t, 0), s, t], 1)
 
 
-def _solved(frames: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """[N,3] what the columns of [N,3,3] frames must be weighed with to point as `wanted`; z where a frame is flat."""
-    good = np.abs(np.linalg.det(frames)) > 1e-6
-    result = np.tile((0.0, 0.0, 1.0), (len(frames), 1))
-    result[good] = unit(np.linalg.solve(frames[good], wanted[good, :, None])[..., 0])
+def _solved(tangent: np.ndarray, normal: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """[N,3] how tangent, bitangent and normal must be weighed to point as `wanted`; z where they lie in a plane."""
+    along = tangent[:, :3]
+    across = np.sign(tangent[:, 3:]) * np.cross(normal, along)
+    dual = np.stack([np.cross(across, normal), np.cross(normal, along), np.cross(along, across)], 1)
+    volume = (dual[:, 0] * along).sum(1)
+    result = unit(np.einsum("nij,nj->ni", dual, wanted) * np.sign(volume)[:, None])
+    result[np.abs(volume) < 1e-6] = (0.0, 0.0, 1.0)
     return result
 
 
