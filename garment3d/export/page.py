@@ -5,24 +5,22 @@ Everything but the links to the saved files lies inside the page, so it opens fr
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from .. import __version__
 from ..camera import mask_box, photo_camera, project
 from ..data import Opening
+from .evidence import Evidence, Sight
+from .page_parts import encoded, figure, section, table, uri, whole_page
+from .quality_page import banner, budgets_section, figure_tables, findings_section, front_section, views_section
 from .report import Report
 
 PHOTO_PX, VIEW_PX = 900, 300
-_TEMPLATE = Path(__file__).with_name("page.html")
 
 
 class Pictures(NamedTuple):
@@ -39,29 +37,85 @@ class Pictures(NamedTuple):
     """The HTML page of `viewer_html`."""
     film: bytes | None
     """MP4, or None without a turntable."""
+    evidence: Evidence | None = None
+    """What the assessment found in pictures; None leaves its words and figures."""
 
 
 def report_html(report: Report, pictures: Pictures) -> str:
-    """The page's text, about three megabytes with a turntable."""
+    """The page's text, about three megabytes with a turntable; without an assessment it has no verdict."""
     size = " × ".join(f"{value:.0f}" for value in report.figures.size_cm)
-    total = sum(report.seconds.values())
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(Path(report.photo).stem.replace("_", " ").strip() or "garment"),
-        lead=escape(f"{_class_name(report.garment_class)}, {size} cm, {report.figures.triangles:,} triangles"),
-        warnings=_warnings(report.warnings),
-        viewer=escape(pictures.viewer),
-        photo=_photo(pictures.rgb),
-        overlay=_overlay(pictures.rgb, pictures.soft, report.openings),
-        views="".join(map(_view, pictures.views, pictures.azimuths_deg)),
+    lead = f"{_class_name(report.garment_class)}, {size} cm, {report.figures.triangles:,} triangles"
+    told = banner(report.quality) if report.quality is not None else ""
+    body = _hero(report, pictures)
+    if report.quality is not None:
+        body += front_section(pictures.evidence) + findings_section(report.quality, pictures.evidence)
+    body += _strip(report, pictures)
+    if report.quality is not None:
+        body += views_section(report.quality, pictures.evidence)
+    body += _numbers(report, pictures) + budgets_section(report.budgets) + _files(report)
+    return whole_page(
+        title=Path(report.photo).stem.replace("_", " ").strip() or "garment",
+        lead=lead,
+        banner=told + _warnings(report.warnings),
+        body=body,
+        foot="Figures are read from report.json; anchors and cameras are in the frame that cameras.json states.",
         view_aspect=f"{pictures.views.shape[2]} / {pictures.views.shape[1]}",
-        view_count=f"{len(pictures.views)} pictures",
-        turntable=_turntable(pictures.film),
-        figures="".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _rows(report)),
-        seconds="".join(_second(stage, spent, total) for stage, spent in report.seconds.items()),
-        total_seconds=f"{total:.1f}",
-        files="".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in report.files if "/" not in name),
-        generator=f"Garment3D {__version__}",
     )
+
+
+def _hero(report: Report, pictures: Pictures) -> str:
+    """The garment to turn, its photo and its mask."""
+    viewer = f'<iframe title="The garment, to turn with the mouse" srcdoc="{escape(pictures.viewer)}"></iframe>'
+    photo, overlay = _photo(pictures.rgb), _overlay(pictures.rgb, pictures.soft, report.openings)
+    beside = (
+        f'<figure class="card">{photo}<figcaption>Photo</figcaption></figure>'
+        f'<figure class="card">{overlay}<figcaption>Mask and openings</figcaption></figure>'
+    )
+    return f'<div class="hero"><div class="card">{viewer}</div><div class="side">{beside}</div></div>'
+
+
+def _strip(report: Report, pictures: Pictures) -> str:
+    """All views side by side, those worth making again marked."""
+    bad = report.quality.worst if report.quality is not None else ()
+    cards = (
+        figure(Sight(f"{azimuth:g}°", rgba), VIEW_PX, "bad" if azimuth in bad else "")
+        for azimuth, rgba in zip(pictures.azimuths_deg, pictures.views, strict=True)
+    )
+    small = f"{len(pictures.views)} pictures, calibrated in cameras.json"
+    return section("Views", small, f'<div class="strip" tabindex="0">{"".join(cards)}</div>')
+
+
+def _numbers(report: Report, pictures: Pictures) -> str:
+    """The turntable, all figures, the assessment's too, and the seconds."""
+    total = sum(report.seconds.values())
+    seconds = "".join(_second(stage, spent, total) for stage, spent in report.seconds.items())
+    clock = f"<h2>Seconds <small>{total:.1f} in all</small></h2><table>{seconds}</table>"
+    rows = _rows(report)[2 if report.quality is not None else 0 :]  # the assessment's tables begin with the first two
+    stack = f"<div><h2>Figures</h2>{table(rows)}</div><div>{clock}</div>"
+    more = "" if report.quality is None else f'<section class="two">{figure_tables(report.quality)}</section>'
+    shares = section("Where the colours come from", "share of the texels in use", _shares(report))
+    return f'{shares}{more}<section class="two">{_turntable(pictures.film)}<div class="stack">{stack}</div></section>'
+
+
+def _shares(report: Report) -> str:
+    """One bar of the texels' sources, and what its colours mean."""
+    kinds = {"photo": "photo", "back_photo": "back", "views": "seen", "filled": "filled"}
+    names = {
+        "photo": "the photo",
+        "back_photo": "a photo of the back",
+        "views": "the views",
+        "filled": "continued cloth",
+    }
+    rows = [(kinds[name], names[name], share) for name, share in report.texture_shares._asdict().items()]
+    rows = [row for row in rows if row[2] >= 0.0005]
+    bar = "".join(f'<i class="{kind}" style="flex:{share:.4f}"></i>' for kind, _, share in rows)
+    key = "".join(f'<li><i class="{kind}"></i>{name}, {100 * share:.1f} %</li>' for kind, name, share in rows)
+    return f'<div class="shares">{bar}</div><ul class="key">{key}</ul>' if rows else ""
+
+
+def _files(report: Report) -> str:
+    links = "".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in report.files if "/" not in name)
+    return section("Files", "", f'<div class="files">{links}</div>')
 
 
 def _class_name(garment_class: str) -> str:
@@ -87,18 +141,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("Length", f"{report.length_cm:g} cm"),
         ("Mask", mask),
         ("Views", {"rendered": "drawn from the garment", "zero123": "imagined by Zero123"}[report.engines.views]),
-        ("Texture from", ", ".join(_share(name, value) for name, value in _named_shares(report) if value >= 0.0005)),
         *_shape_rows(report),
         *([("Surface", "TripoSR, surface.glb")] if report.engines.surface == "triposr" else []),
     ]
-
-
-def _named_shares(report: Report) -> list[tuple[str, float]]:
-    return [(name.replace("_", " "), value) for name, value in report.texture_shares._asdict().items()]
-
-
-def _share(name: str, value: float) -> str:
-    return f"{name} {100 * value:.3g} %"
 
 
 def _shape_rows(report: Report) -> list[tuple[str, str]]:
@@ -127,17 +172,9 @@ def _warnings(warnings: Sequence[str]) -> str:
 def _turntable(film: bytes | None) -> str:
     if film is None:
         return ""
-    source = _uri(film, "video/mp4")
+    source = uri(film, "video/mp4")
     video = f'<video class="card" autoplay loop muted playsinline controls src="{source}"></video>'
     return f"<div><h2>Turntable</h2>{video}</div>"
-
-
-def _view(rgba: np.ndarray, azimuth_deg: float) -> str:
-    image = Image.fromarray(rgba)
-    image.thumbnail((VIEW_PX, VIEW_PX), Image.Resampling.BOX)
-    label = f"{azimuth_deg:g}°"
-    source = _uri(_saved(image, "WEBP", quality=82, method=1), "image/webp")
-    return f'<figure class="card"><img alt="View from {label}" src="{source}"><figcaption>{label}</figcaption></figure>'
 
 
 def _photo(rgb: np.ndarray) -> str:
@@ -198,16 +235,6 @@ def _svg(image: Image.Image, shown: tuple[float, float, float, float], labels: s
     """The part x0, y0, x1, y1 of a picture with labels in its pixels."""
     x0, y0, x1, y1 = shown
     box = f"{x0:.0f} {y0:.0f} {x1 - x0:.0f} {y1 - y0:.0f}"
-    source = _uri(_saved(image, "JPEG", quality=86), "image/jpeg")
+    source = uri(encoded(image, "JPEG", quality=86), "image/jpeg")
     picture = f'<image href="{source}" width="{image.width}" height="{image.height}"/>'
     return f'<svg viewBox="{box}" role="img">{picture}{labels}</svg>'
-
-
-def _saved(image: Image.Image, form: str, **options: int) -> bytes:
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
-
-
-def _uri(data: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
