@@ -145,15 +145,28 @@ def _entry(
     name: str, file: str, camera: Camera, placed: Placement, angles_deg: tuple[float, float], frame: int
 ) -> dict[str, Any]:
     seen = lens(camera, placed)
+    if seen.ortho_scale_m is None:
+        kind = {"type": "PERSP", "lens": seen.lens_mm}
+    else:
+        kind = {"type": "ORTHO", "ortho_scale": seen.ortho_scale_m}
     return {
         "name": name,
         "file": file,
         "frame": frame,
         "azimuth_deg": angles_deg[0],
         "elevation_deg": angles_deg[1],
-        "sensor_mm": SENSOR_MM,
-        **seen._asdict(),
         "matrix_world": _rows(seen.matrix_world),
+        "lens": {  # by the names of bpy.types.Camera
+            **kind,
+            "sensor_fit": "HORIZONTAL",
+            "sensor_width": SENSOR_MM,
+            "shift_x": seen.shift_xy[0],
+            "shift_y": seen.shift_xy[1],
+            "clip_start": seen.distance_m / 100,
+            "clip_end": seen.distance_m * 100,
+            "display_size": seen.distance_m / 10,
+            "passepartout_alpha": 0.7,
+        },
     }
 
 

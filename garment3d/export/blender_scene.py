@@ -27,16 +27,13 @@ try:
 except ImportError as missing:
     raise SystemExit(f"This script runs inside Blender (blender --python build_scene.py): {missing}.") from None
 
-TAG = "garment3d"
-"""Custom property on all that this script makes; its value is the package's name."""
-STARTUP = {"Cube", "Light", "Camera"}
-"""What lies in a new file before anybody touched it."""
-PICTURE_ALPHA = 0.5
-"""How strongly a camera's picture covers the model."""
+TAG = "garment3d"  # custom property on all that this script makes
+STARTUP = {"Cube", "Light", "Camera"}  # what lies in a new file
+PICTURE_ALPHA = 0.5  # how strongly a camera's picture covers the model
 
 
 class Stop(Exception):
-    """The scene can't be built; the text is one sentence for the person."""
+    """Why the scene can't be built, in one sentence."""
 
 
 class Package(NamedTuple):
@@ -45,27 +42,22 @@ class Package(NamedTuple):
     folder: Path
     told: dict[str, Any]
     """scene.json, in Blender's frame and metres."""
+    name: str
     scene: Any
     missing: list[str]
     """Pictures that could not be read."""
-
-    @property
-    def name(self) -> str:
-        """Of the garment and of all that belongs to it."""
-        return self.told["name"]
 
 
 def main() -> None:
     """Builds, saves and draws what the command line asks for; one line says what went wrong."""
     try:
         options = read_options()
-        folder = find_folder()
-        told = read_told(folder)
-        package = Package(folder, told, own_scene(told["name"]), [])
+        folder, told = find_package()
+        package = Package(folder, told, told["name"], own_scene(told["name"]), [])
         build(package)
         if options.save is not None:
-            options.save.parent.mkdir(parents=True, exist_ok=True)
-            bpy.ops.wm.save_as_mainfile(filepath=str(options.save), check_existing=False)
+            options.save.resolve().parent.mkdir(parents=True, exist_ok=True)
+            bpy.ops.wm.save_as_mainfile(filepath=str(options.save.resolve()), check_existing=False)
         if options.render is not None:
             draw_all(package, options)
     except Stop as reason:
@@ -77,40 +69,35 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     """The options after `--`; at a window there are none."""
     given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv and bpy.app.background else []
-    place = lambda text: Path(text).expanduser().resolve()  # noqa: E731
     parser = argparse.ArgumentParser(prog="build_scene.py")
-    parser.add_argument("--save", type=place, metavar="FILE.blend", help="save the scene there")
-    parser.add_argument("--render", type=place, metavar="DIR", help="draw every camera's picture into this folder")
+    parser.add_argument("--save", type=Path, metavar="FILE.blend", help="save the scene there")
+    parser.add_argument("--render", type=Path, metavar="DIR", help="draw every camera's picture into this folder")
     parser.add_argument("--samples", type=int, default=16, help="Cycles samples per pixel")
     parser.add_argument("--percent", type=int, default=100, help="of the pictures' size")
     return parser.parse_args(given)
 
 
-def find_folder() -> Path:
-    """The folder this script lies in, however it was started."""
-    places = [Path(globals().get("__file__", "build_scene.py"))]
-    places += [Path(bpy.path.abspath(text.filepath)) for text in bpy.data.texts if text.filepath]
-    places += [Path(bpy.data.filepath)] if bpy.data.filepath else []
-    for place in places:
-        if (place.resolve().parent / "scene.json").is_file():
-            return place.resolve().parent
-    raise Stop("scene.json is not beside build_scene.py: keep the folder's files together and run the script there.")
-
-
-def read_told(folder: Path) -> dict[str, Any]:
-    """What scene.json says; Stop where it or the mesh can't be read."""
+def find_package() -> tuple[Path, dict[str, Any]]:
+    """The folder this script lies in, however it was started, and what its scene.json says."""
+    places = [globals().get("__file__", ""), *(bpy.path.abspath(text.filepath) for text in bpy.data.texts)]
+    folders = [Path(place).resolve().parent for place in (*places, bpy.data.filepath) if place]
+    folder = next((folder for folder in folders if (folder / "scene.json").is_file()), None)
+    if folder is None:
+        raise Stop("scene.json is not beside build_scene.py: keep the folder's files together, run the script there.")
     try:
         told = json.loads((folder / "scene.json").read_text("utf-8"))
     except ValueError as error:
         raise Stop(f"scene.json can't be read ({error}): export the package again.") from None
     if not (folder / told["mesh"]).is_file():
         raise Stop(f"{told['mesh']} is missing beside build_scene.py: export the package again.")
-    return told
+    return folder, told
 
 
 def build(package: Package) -> None:
     """Fills the scene."""
     scene = package.scene
+    if bpy.context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
     clear(package.name)
     set_up(scene, package.told)
     garment = add_garment(package)
@@ -121,9 +108,8 @@ def build(package: Package) -> None:
     scene.camera = cameras[0]
     scene.frame_set(1)
     for layer in scene.view_layers:
-        for thing in layer.objects:
-            thing.select_set(thing == garment, view_layer=layer)
         layer.objects.active = garment
+        garment.select_set(True, view_layer=layer)
     set_viewports(scene)
     if package.missing:
         say(f"Missing beside build_scene.py: {', '.join(package.missing)}; the scene is built without.")
@@ -136,7 +122,8 @@ def own_scene(name: str) -> Any:
         if scene.get(TAG) == name:
             return scene
     scene = bpy.context.scene
-    if not bpy.data.filepath and not bpy.data.is_dirty and {o.name for o in bpy.data.objects} <= STARTUP:
+    untouched = sum(len(mesh.vertices) for mesh in bpy.data.meshes) <= 8  # the cube's
+    if not bpy.data.filepath and untouched and {thing.name for thing in bpy.data.objects} <= STARTUP:
         for thing in list(bpy.data.objects):
             bpy.data.objects.remove(thing)
         for collection in list(bpy.data.collections):
@@ -326,39 +313,25 @@ def add_cameras(package: Package) -> list[Any]:
         camera.matrix_world = Matrix(entry["matrix_world"])
         camera.lock_location = camera.lock_rotation = camera.lock_scale = (True, True, True)
         camera["azimuth_deg"], camera["elevation_deg"] = entry["azimuth_deg"], entry["elevation_deg"]
-        set_lens(camera.data, entry)
+        for key, value in entry["lens"].items():
+            setattr(camera.data, key, value)
         picture = load(package, entry["file"])
         if picture is not None:
             over = camera.data.background_images.new()
-            over.image, over.alpha = picture, PICTURE_ALPHA
-            over.display_depth, over.frame_method = "FRONT", "FIT"
+            over.image, over.alpha, over.display_depth, over.frame_method = picture, PICTURE_ALPHA, "FRONT", "FIT"
             camera.data.show_background_images = True
         package.scene.timeline_markers.new(entry["name"], frame=entry["frame"]).camera = camera
         made.append(camera)
     return made
 
 
-def set_lens(lens: Any, entry: dict[str, Any]) -> None:
-    """Projection and principal point as in the picture."""
-    lens.sensor_fit, lens.sensor_width = "HORIZONTAL", entry["sensor_mm"]
-    if entry["ortho_scale_m"]:
-        lens.type, lens.ortho_scale = "ORTHO", entry["ortho_scale_m"]
-    else:
-        lens.type, lens.lens = "PERSP", entry["lens_mm"]
-    lens.shift_x, lens.shift_y = entry["shift_xy"]
-    lens.clip_start, lens.clip_end = entry["distance_m"] / 100, entry["distance_m"] * 100
-    lens.display_size, lens.passepartout_alpha = entry["distance_m"] / 10, 0.7
-
-
 def add_planes(package: Package) -> None:
     """Front, back and side pictures standing behind the garment, for orthographic views; hidden at first."""
     collection = collection_of(package, "Reference images", "COLOR_06")
     for entry in package.told["planes"]:
-        picture = load(package, entry["file"])
-        if picture is None:
-            continue
         plane = add(package, collection, entry["name"])
-        plane.empty_display_type, plane.empty_display_size, plane.data = "IMAGE", entry["size_m"], picture
+        plane.empty_display_type, plane.empty_display_size = "IMAGE", entry["size_m"]
+        plane.data = load(package, entry["file"])
         plane.matrix_world = Matrix(entry["matrix_world"])
         plane.empty_image_side, plane.empty_image_depth = "FRONT", "BACK"
         plane.show_empty_image_perspective, plane.hide_select = False, True
@@ -370,8 +343,8 @@ def add_planes(package: Package) -> None:
 
 def add_light(package: Package) -> None:
     """Even light from everywhere and a sun from the upper left, for rendered views."""
-    world = next((world for world in bpy.data.worlds if world.get(TAG) == package.name), None)
-    if world is None:
+    world = package.scene.world
+    if world is None or world.get(TAG) != package.name:
         world = bpy.data.worlds.new(package.name)
         world[TAG] = package.name
         for node in tree_of(world).nodes:
@@ -412,9 +385,9 @@ def draw_all(package: Package, options: argparse.Namespace) -> None:
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"
     for entry in package.told["cameras"]:
         scene.frame_set(entry["frame"])
-        render.filepath = str(options.render / entry["name"])
+        render.filepath = str(options.render.resolve() / entry["name"])
         bpy.ops.render.render(write_still=True, scene=scene.name)
-    say(f"Drew {len(package.told['cameras'])} pictures into {options.render}")
+    say(f"Drew {len(package.told['cameras'])} pictures into {options.render.resolve()}")
 
 
 def say(text: str) -> None:
