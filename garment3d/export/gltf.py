@@ -5,64 +5,69 @@ What trimesh leaves open is settled here: the generator, one plain node, the ope
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import __version__
-from ..data import Opening
 from .parts import Parts
 
 if TYPE_CHECKING:
     import trimesh
 
-FRAME = "metres, right-handed, +Y up, front +Z; origin: middle of the bounding box in X and Z, lowest point in Y"
-
 _LINEAR, _MIPMAPPED, _CLAMP = 9729, 9987, 33071
 _VERTICES, _INDICES = 34962, 34963
 _UNSIGNED_SHORT = 5123
+_TANGENT = "_TANGENT"
 
 
-def glb_bytes(
-    solid: Parts, texture: bytes | None, openings: Sequence[Opening], garment_class: str, length_cm: float
-) -> bytes:
-    """A binary glTF 2.0 file of one node `garment`; its extras hold class, length, frame and openings in metres.
+class Maps(NamedTuple):
+    """The material's pictures as files; None where there is none."""
+
+    colour: bytes | None
+    """PNG or JPEG, sRGB."""
+    normal: bytes | None
+    """PNG, tangent space, +Y up the picture; only beside a colour map."""
+
+
+def glb_bytes(solid: Parts, maps: Maps, extras: Mapping[str, object]) -> bytes:
+    """A binary glTF 2.0 file of one node `garment` with these extras; with a normal map its vertices carry tangents.
 
     Args:
-        texture: PNG or JPEG file, embedded as it is; None saves vertex colours or plain white.
-        openings: anchors already in the file's frame.
+        maps: embedded as they are; without a colour map vertex colours or plain white are saved.
     """
     from trimesh.exchange.gltf import export_glb
 
-    extras = {
-        "garment_class": garment_class,
-        "length_cm": length_cm,
-        "frame": FRAME,
-        "openings": [{"name": o.name, "anchor": [round(float(v), 6) for v in o.anchor]} for o in openings],
-    }
-
-    def put_texture(buffers: Any, tree: dict[str, Any]) -> None:
-        if texture is not None:
-            _embed(texture, buffers, tree)
-        if solid.colours is not None and texture is None:
+    def put_pictures(buffers: Any, tree: dict[str, Any]) -> None:
+        material = tree["materials"][0]
+        if maps.colour is not None:
+            tree["samplers"] = [{"magFilter": _LINEAR, "minFilter": _MIPMAPPED, "wrapS": _CLAMP, "wrapT": _CLAMP}]
+            material["pbrMetallicRoughness"]["baseColorTexture"] = _embedded("garment", maps.colour, buffers, tree)
+            if maps.normal is not None:
+                material["normalTexture"] = _embedded("garment normals", maps.normal, buffers, tree)
+        elif solid.colours is not None:
             _refine_colours(solid.colours, buffers, tree)
 
     def finish(tree: dict[str, Any]) -> None:
         tree["asset"] = {"version": "2.0", "generator": f"Garment3D {__version__}"}
         tree["meshes"][0]["name"] = "garment"
         tree["meshes"][0].pop("extras", None)
-        tree["nodes"] = [{"name": "garment", "mesh": 0, "extras": extras}]
+        tree["nodes"] = [{"name": "garment", "mesh": 0, "extras": dict(extras)}]
         tree["scenes"], tree["scene"] = [{"name": "garment", "nodes": [0]}], 0
-        if texture is not None:  # the padding after the picture is not part of it
-            tree["bufferViews"][tree["images"][0]["bufferView"]]["byteLength"] = len(texture)
+        # The padding after a picture is not part of it.
+        for image, data in zip(tree.get("images", ()), filter(None, maps), strict=False):
+            tree["bufferViews"][image["bufferView"]]["byteLength"] = len(data)
+        attributes = tree["meshes"][0]["primitives"][0]["attributes"]
+        if _TANGENT in attributes:  # trimesh knows attributes of one's own only, which begin with an underscore
+            attributes["TANGENT"] = attributes.pop(_TANGENT)
         _state_targets(tree)
 
-    scene = _mesh(solid).scene()
-    return export_glb(scene, include_normals=True, buffer_postprocessor=put_texture, tree_postprocessor=finish)
+    scene = _mesh(solid, maps).scene()
+    return export_glb(scene, include_normals=True, buffer_postprocessor=put_pictures, tree_postprocessor=finish)
 
 
-def _mesh(solid: Parts) -> trimesh.Trimesh:
+def _mesh(solid: Parts, maps: Maps) -> trimesh.Trimesh:
     import trimesh
     from trimesh.visual import TextureVisuals
     from trimesh.visual.material import PBRMaterial
@@ -75,17 +80,19 @@ def _mesh(solid: Parts) -> trimesh.Trimesh:
     visual = TextureVisuals(uv=uv, material=material)
     if solid.colours is not None:
         visual.vertex_attributes["color"] = np.round(solid.colours * 255).astype(np.uint8)
-    return trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)
+    mesh = trimesh.Trimesh(solid.vertices, solid.faces, vertex_normals=solid.normals, visual=visual, process=False)
+    if maps.normal is not None and solid.tangents is not None:
+        mesh.vertex_attributes[_TANGENT] = solid.tangents.astype(np.float32)
+    return mesh
 
 
-def _embed(texture: bytes, buffers: Any, tree: dict[str, Any]) -> None:
-    """Adds the picture's bytes and points the first material at them, so that no second encoding is needed."""
-    mime = "image/jpeg" if texture.startswith(b"\xff\xd8") else "image/png"
-    tree["images"].append({"name": "garment", "bufferView": len(buffers), "mimeType": mime})
-    buffers["garment texture"] = texture + b"\0" * (-len(texture) % 4)
-    tree["samplers"] = [{"magFilter": _LINEAR, "minFilter": _MIPMAPPED, "wrapS": _CLAMP, "wrapT": _CLAMP}]
+def _embedded(name: str, picture: bytes, buffers: Any, tree: dict[str, Any]) -> dict[str, int]:
+    """What a material says of a picture whose bytes are added as they are, with no second encoding."""
+    mime = "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"
+    tree["images"].append({"name": name, "bufferView": len(buffers), "mimeType": mime})
+    buffers[f"{name} picture"] = picture + b"\0" * (-len(picture) % 4)
     tree["textures"].append({"source": len(tree["images"]) - 1, "sampler": 0})
-    tree["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": len(tree["textures"]) - 1}
+    return {"index": len(tree["textures"]) - 1}
 
 
 def _refine_colours(colours: np.ndarray, buffers: Any, tree: dict[str, Any]) -> None:

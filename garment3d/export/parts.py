@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import MeshError
-from ..normals import Weld, smooth_normals, weld
+from ..normals import Weld, smooth_normals, tangents, weld
 
 if TYPE_CHECKING:
     import trimesh
@@ -40,18 +40,32 @@ class Parts(NamedTuple):
     """[F,3] into `welded_vertices`, in the order of `faces`."""
     welded_normals: np.ndarray
     """[W,3] unit length."""
+    normal_map: np.ndarray | None = None
+    """[S,S,3] uint8 tangent-space normals, +Y up the picture, or None."""
+    tangents: np.ndarray | None = None
+    """[N,4] where there is a normal map: unit tangents and in w the bitangent's sign."""
 
 
-def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Parts:
-    """The arrays of a canonical mesh with `place` applied to its positions; no faces or NaN raises MeshError."""
+def parts(mesh: trimesh.Trimesh, place: Callable[[np.ndarray], np.ndarray] = np.asarray, turned: bool = False) -> Parts:
+    """The arrays of a canonical mesh with `place` applied to its positions; no faces or NaN raises MeshError.
+
+    Args:
+        turned: whether `place` turns by 180° about +Y, which directions follow.
+    """
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)
     if not len(faces) or not np.isfinite(vertices).all():
         raise MeshError(f"The mesh has {len(faces)} faces and {len(vertices)} vertices, some of them not finite.")
     one = weld(vertices)
     normals = smooth_normals(vertices[one.first], one.of[faces])
     uv, pixels, colours = _surface(mesh)
+    bumps = None if uv is None or pixels is None else _bumps(mesh)
+    frame = None if uv is None or bumps is None else tangents(vertices, faces, uv, normals[one.of])
+    if turned:
+        normals = normals * (-1, 1, -1)
+        frame = None if frame is None else frame * (-1, 1, -1, 1)
     placed = place(vertices)
-    return Parts(placed, faces, normals[one.of], uv, pixels, colours, placed[one.first], one.of[faces], normals)
+    welded = placed[one.first], one.of[faces], normals
+    return Parts(placed, faces, normals[one.of], uv, pixels, colours, *welded, bumps, frame)
 
 
 def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -65,6 +79,11 @@ def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | Non
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     uv = np.asarray(uv, float)[:, :2]
     return uv, None if image is None else np.asarray(image.convert("RGB")), None
+
+
+def _bumps(mesh: trimesh.Trimesh) -> np.ndarray | None:
+    picture = getattr(getattr(mesh.visual, "material", None), "normalTexture", None)
+    return None if picture is None else np.asarray(picture.convert("RGB"))
 
 
 def _colours(mesh: trimesh.Trimesh) -> np.ndarray:
