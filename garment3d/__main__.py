@@ -19,6 +19,7 @@ from .errors import GarmentError, MaskError, MissingWeights, OutlineError, Photo
 
 if TYPE_CHECKING:
     from .engines import Models
+    from .export.extras import Extras
     from .export.report import Report
     from .pipeline import Settings
     from .stages import ShapeOptions
@@ -80,7 +81,9 @@ def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: M
         from .pipeline import run
 
         result = run(photo, _settings(arguments, photo), tell, models)
-        report = save(result, folder, arguments.formats, arguments.turntable, arguments.device, tell)
+        report = save(
+            result, folder, arguments.formats, arguments.turntable, arguments.device, tell, _extras(arguments)
+        )
     _tell(report, folder)
 
 
@@ -143,6 +146,8 @@ def _tell(report: Report, folder: Path) -> None:
     print(f"{report.photo}: {report.garment_class}, {report.figures.triangles} triangles, open at {names or 'nothing'}")
     print(f"  engines: {', '.join(f'{stage} {who}' for stage, who in report.engines._asdict().items())}")
     print(f"  seconds: {spent}; total {sum(report.seconds.values()):.1f}")
+    if report.quality is not None:
+        print(f"  {report.quality.sentence}")
     for warning in report.warnings:
         print(f"  warning: {warning}")
     print(f"  {folder / 'report.html'}")
@@ -204,6 +209,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
             raise MaskError(f"--mask and {option} can't go together: the mask already says where the garment is.")
     if arguments.mesh is not None and arguments.engine_shell == "inflated":
         raise GarmentError("--mesh and --engine-shell inflated can't go together: an inflated shell takes no mesh.")
+    if arguments.lods is not None and not arguments.platform:
+        raise GarmentError("--lods makes levels of a platform's version: name it with --platform.")
     if arguments.models is not None:
         _models_folder(arguments.models)
     _check_device(arguments.device)
@@ -253,6 +260,7 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
         garment=arguments.garment,
         steps=arguments.steps,
         seed=arguments.seed,
+        redo_views=arguments.redo_views,
         resolution=arguments.mc_resolution,
         threshold=arguments.threshold,
     )
@@ -273,6 +281,12 @@ def _shape(arguments: argparse.Namespace) -> ShapeOptions:
     )
 
 
+def _extras(arguments: argparse.Namespace) -> Extras:
+    from .export.extras import Extras
+
+    return Extras(arguments.platform, arguments.lods, arguments.cameras, arguments.blender)
+
+
 def _mask_in(folder: Path, photo: Path) -> Path:
     tried = [folder / name.format(photo.stem) for name in MASK_NAMES]
     found = next((path for path in tried if path.is_file() and path.resolve() != photo.resolve()), None)
@@ -284,7 +298,10 @@ def _mask_in(folder: Path, photo: Path) -> Path:
 class _Bar:
     """A progress bar on a terminal, nothing elsewhere; gives a `Progress`."""
 
-    STAGES = ("read", "mask", "shell", "surface", "fit", "texture", "views", "check", "save", "turntable", "report")
+    STAGES = (
+        *("read", "mask", "shell", "surface", "fit", "texture", "views", "check"),
+        *("save", "extras", "turntable", "report"),
+    )
 
     def __init__(self, name: str) -> None:
         from tqdm import tqdm

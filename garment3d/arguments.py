@@ -6,7 +6,7 @@ Wrong arguments end with one sentence, before anything heavy is imported.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +21,14 @@ ENGINES = {
     "surface": ("auto", "none", "triposr"),
 }
 """Per stage, who may do it; auto takes the models that are on disk."""
+_RANKS = ("excellent", "good", "medium", "poor")
+PLATFORM_IDS = (
+    *(f"vrchat-{kind}-{rank}" for kind in ("mobile", "pc") for rank in _RANKS),
+    *("vrm", "godot", "unity", "unreal", "blender", "print"),
+)
+"""Of garment.platforms, which needs numpy."""
+CAMERAS = ("nerf", "colmap", "gltf", "synthetic", "masks")
+"""Of export.camera_files: cameras.json is always written."""
 SHELLS = ("auto", "inflated", "fitted", "opened")
 FRONTS = ("auto", "+Z", "-Z", "+X", "-X", "+Y", "-Y")
 
@@ -73,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         help="of glb,obj,ply,stl; glb,obj",
     )
     _add_shape(made)
+    _add_hand_off(made)
     _add_models(made)
     add("--no-turntable", action="store_false", dest="turntable", help="leave the film out, the slowest part")
     add("--device", default="cpu", help="where models run and pictures are drawn, cpu or cuda; default cpu")
@@ -103,6 +112,27 @@ def _add_shape(made: argparse.ArgumentParser) -> None:
     add("--free-outline", action="store_true", help="follow the mesh's outline, not the photo's")
     add("--thickness-mm", type=_between(0, 50), default=0.0, metavar="N", help="give the cloth an inside; default 0")
     add("--flatten", type=_between(0, 1), default=0.0, metavar="N", help="take the photo's light out; default 0")
+
+
+def _add_hand_off(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("hand-off", "what else the folder holds, each in a folder of its own").add_argument
+    add(
+        "--platform",
+        type=_platforms,
+        default=(),
+        metavar="LIST",
+        help="versions within a platform's budget: vrchat-mobile-good or -excellent, -medium, -poor, the same for "
+        f"vrchat-pc, {', '.join(PLATFORM_IDS[8:])}",
+    )
+    add("--lods", type=_whole(0, 8), metavar="N", help="levels of detail below; default the platform's own number")
+    add(
+        "--cameras",
+        type=_cameras,
+        default=(),
+        metavar="LIST",
+        help=f"a data set of the views for other tools, of {','.join(CAMERAS)}",
+    )
+    add("--blender", action="store_true", help="a package that builds the scene in Blender, with cameras and views")
 
 
 def compare_parser() -> argparse.ArgumentParser:
@@ -176,6 +206,9 @@ def _add_models(made: argparse.ArgumentParser) -> None:
     add("--garment", default="", metavar="NAME", help="for the parser: upper, coat, dress, skirt, …; default largest")
     add("--steps", type=_whole(3, 999), default=50, metavar="N", help="of Zero123 per view; default 50")
     add("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="of Zero123's views; default 0")
+    add(
+        "--redo-views", type=_whole(0, 20), default=0, metavar="N", help="paint bad views up to N times more; default 0"
+    )
     _add_family(add)
     add("--mc-resolution", type=_whole(32, 1024), default=256, metavar="N", help="of TripoSR's surface; default 256")
     add("--threshold", type=_between(0.1, 1000), default=25.0, metavar="N", help="of TripoSR's density; default 25")
@@ -228,8 +261,20 @@ def _box(text: str) -> tuple[int, int, int, int]:
 
 
 def _formats(text: str) -> tuple[str, ...]:
+    return _listed(text, FORMATS)
+
+
+def _cameras(text: str) -> tuple[str, ...]:
+    return _listed(text, CAMERAS)
+
+
+def _platforms(text: str) -> tuple[str, ...]:
+    return _listed(text, PLATFORM_IDS)
+
+
+def _listed(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(part.strip().lower().lstrip(".") for part in text.split(",") if part.strip()))
-    unknown = [part for part in chosen if part not in FORMATS]
+    unknown = [part for part in chosen if part not in choices]
     if unknown or not chosen:
-        raise argparse.ArgumentTypeError(f"{text} is not a list of {', '.join(FORMATS)}")
+        raise argparse.ArgumentTypeError(f"{text} is not a list of {', '.join(choices)}")
     return chosen

@@ -21,11 +21,14 @@ from .export.figures import Figures, figures
 from .export.mesh import class_length_cm
 from .export.report import Engines, ModelUse
 from .export.result import Result
-from .garment.openings import Span, find_openings, openings
+from .garment.openings import Outline, Span, find_openings, openings
 from .garment.shell import garment_shell
 from .garment.solidify import solidify
 from .images import read_mask, read_photo
 from .meshes import read_mesh
+from .quality.assess import assess
+from .quality.findings import Quality
+from .quality.redo import redo_worst
 from .stages import ColourOptions, Shape, ShapeOptions, Target, check_shape, colour_of, shape_of
 from .views.folder import read_views
 from .views.rendered import rendered_orbit
@@ -82,6 +85,8 @@ class Settings:
     """Denoising steps of Zero123."""
     seed: int = 0
     """Of Zero123's noise: the same seed gives the same pictures."""
+    redo_views: int = 0
+    """How often the views that don't fit the garment are painted again, each time with other noise."""
     resolution: int = 256
     """Samples per axis of TripoSR's surface."""
     threshold: float = 25.0
@@ -130,37 +135,35 @@ def run(
         shell = garment_shell(mask.soft, photo.rgb, outline.spans, settings.triangles)
     surface, no_surface = _surface(photo, mask.soft, given, settings, models, clock)
     shape = _shape(shell, photo, mask.soft, outline.spans, given, surface, settings, clock)
-    painted = _painted(photo, mask.soft, given, settings, models, clock)
+    painted = _painted(photo, mask.soft, shape.mesh, given, settings, models, clock)
     with clock.stage("texture") as tell:
         shown, asked = given.views or painted, settings.asks_for_views
         colour = colour_of(shape, photo, mask.soft, shown, settings.colour, settings.device, tell, asked)
     views = painted or _drawn(colour.mesh, settings, clock)
-    with clock.stage("check"):
-        length_cm = settings.length_cm or class_length_cm(outline.garment_class)
-        measured = figures(colour.mesh, photo.rgb, mask.soft, length_cm)
-        named = tuple(sorted(openings(colour.mesh), key=lambda opening: -opening.anchor[1]))
-        mesh = _with_inside(colour.mesh, settings.thickness_mm, length_cm)
+    checked = _checked(colour.mesh, photo, mask.soft, outline, shown, settings, clock)
     ran = "triposr" if surface else "none", "zero123" if painted else "rendered"
     engines = Engines(mask.engine, shape.engine, colour.engine, *ran)
-    found = _warnings(mask, measured, named, outline.spans)
+    found = _warnings(mask, checked.figures, checked.openings, outline.spans)
     told = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings, *found, no_surface, _unseen(views))
     return Result(
         name=Path(path).name,
         photo=photo,
         soft=mask.soft,
         mask_confidence=mask.confidence,
-        mesh=mesh,
+        mesh=_with_inside(colour.mesh, settings.thickness_mm, checked.length_cm),
         surface=surface,
         views=views,
-        openings=named,
+        openings=checked.openings,
         garment_class=outline.garment_class,
-        length_cm=length_cm,
+        length_cm=checked.length_cm,
         engines=engines,
         models=_uses(engines, settings, models),
         fitting=shape.fitting,
         texture_shares=colour.shares,
         texture_sources=colour.sources,
-        figures=measured,
+        figures=checked.figures,
+        quality=checked.quality,
+        assessed=shown,
         seconds=clock.seconds,
         warnings=tuple(filter(None, told)),
     )
@@ -225,15 +228,60 @@ def _shape(
 
 
 def _painted(
-    photo: Photo, soft: np.ndarray, given: _Given, settings: Settings, models: Models, clock: Clock
+    photo: Photo,
+    soft: np.ndarray,
+    mesh: trimesh.Trimesh,
+    given: _Given,
+    settings: Settings,
+    models: Models,
+    clock: Clock,
 ) -> Views | None:
     """The views that Zero123 imagines, or None: where views are given, it paints only if it is named."""
     asked = settings.engine_views == "zero123"
     if not picks_zero123(settings.engine_views, models) or (given.views is not None and not asked):
         return None
     with clock.stage("views") as tell:
-        around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256))
-        return zero123_views(photo, soft, around, models, settings.steps, settings.seed, tell)
+
+        def paint(azimuths_deg: tuple[float, ...] | None, seed: int) -> Views:
+            around = orbit(settings.step_deg, settings.elevation_deg, hw=(256, 256), azimuths_deg=azimuths_deg)
+            return zero123_views(photo, soft, around, models, settings.steps, seed, tell)
+
+        def judge(views: Views) -> Quality:
+            return assess(mesh, photo.rgb, soft, views, device=settings.device)
+
+        views = paint(None, settings.seed)
+        if not settings.redo_views:
+            return views
+        return redo_worst(views, judge(views), paint, judge, settings.redo_views, settings.seed + 1).views
+
+
+class _Checked(NamedTuple):
+    """What was measured on the finished garment."""
+
+    length_cm: float
+    openings: tuple[Opening, ...]
+    """From the top down."""
+    figures: Figures
+    quality: Quality
+
+
+def _checked(
+    mesh: trimesh.Trimesh,
+    photo: Photo,
+    soft: np.ndarray,
+    outline: Outline,
+    views: Views | None,
+    settings: Settings,
+    clock: Clock,
+) -> _Checked:
+    """Measures the garment of one layer; views that were drawn from it tell nothing about it and are left out."""
+    with clock.stage("check") as tell:
+        length_cm = settings.length_cm or class_length_cm(outline.garment_class)
+        named = tuple(sorted(openings(mesh), key=lambda opening: -opening.anchor[1]))
+        measured = figures(mesh, photo.rgb, soft, length_cm)
+        expected = tuple(span.name for span in outline.spans)
+        quality = assess(mesh, photo.rgb, soft, views, expected, tell, settings.device)
+    return _Checked(length_cm, named, measured, quality)
 
 
 def _drawn(mesh: trimesh.Trimesh, settings: Settings, clock: Clock) -> Views:

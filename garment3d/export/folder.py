@@ -23,6 +23,9 @@ OURS = (
     *(f"garment.{suffix}" for suffix in ("glb", "obj", "mtl", "png", "jpg", "ply", "stl")),
     "surface.glb",
     "sources.png",
+    "platforms",
+    "dataset",
+    "blender",
     "report.json",
     "report.html",
 )

@@ -11,9 +11,13 @@ import numpy as np
 
 from ..camera import photo_camera
 from ..data import Opening, Photo, Views
+from ..garment.platforms import budget_checks
 from ..images import png_bytes, replace_file, to_uint8
+from ..quality.findings import Quality
 from .cameras import cameras_json, view_names
 from .clock import Clock, Progress
+from .evidence import evidence
+from .extras import NO_EXTRAS, Extras, extra_files
 from .figures import Figures
 from .folder import staged
 from .mesh import File, Placement, mesh_files, placement
@@ -57,6 +61,10 @@ class Result(NamedTuple):
     texture_sources: np.ndarray | None
     """[S,S,3] uint8 map of each texel's source; None where the plain texture needed none."""
     figures: Figures
+    quality: Quality
+    """The verdict on the garment, and what is wrong with it."""
+    assessed: Views | None
+    """The views it was held against; None where there are none but those drawn from it."""
     seconds: Mapping[str, float]
     """Per stage, in the order they ran."""
     warnings: tuple[str, ...]
@@ -70,6 +78,7 @@ def save(
     turntable: bool = True,
     device: str = "cpu",
     progress: Progress | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> Report:
     """Fills `folder` with everything about a result and gives its report; a SaveError leaves the folder as it was."""
     clock = Clock(progress)
@@ -77,17 +86,26 @@ def save(
         with clock.stage("save"):
             pictures = cutouts(result.views)
             _write(result, room, formats, pictures)
+        warnings = result.warnings
+        if any(extras):
+            with clock.stage("extras") as tell:
+                made = extra_files(result, extras, tell)
+                for file in made.files:
+                    replace_file(room / file.name, file.data)
+                warnings += made.warnings
         if turntable:
             with clock.stage("turntable") as tell:
                 save_mp4(room / "turntable.mp4", turntable_frames(result.mesh, device=device, progress=tell))
         with clock.stage("report"):
             viewer = viewer_html(parts(result.mesh))
+            shown = evidence(result.mesh, result.photo.rgb, result.soft, result.assessed, result.quality, device)
         film = (room / "turntable.mp4").read_bytes() if turntable else None
         files = sorted(p.relative_to(room).as_posix() for p in room.rglob("*") if p.is_file())
-        report = _report(result, {**result.seconds, **clock.seconds}, (*files, "report.html", "report.json"))
+        result = result._replace(seconds={**result.seconds, **clock.seconds}, warnings=warnings)
+        report = _report(result, (*files, "report.html", "report.json"))
         azimuths_deg = result.views.orbit.azimuths_deg
-        shown = Pictures(result.photo.rgb, result.soft, pictures, azimuths_deg, viewer, film)
-        replace_file(room / "report.html", report_html(report, shown).encode())
+        page = Pictures(result.photo.rgb, result.soft, pictures, azimuths_deg, viewer, film, shown)
+        replace_file(room / "report.html", report_html(report, page).encode())
         replace_file(room / "report.json", report_json(report).encode())
     return report
 
@@ -115,7 +133,7 @@ def _surface_files(surface: trimesh.Trimesh, result: Result, placed: Placement) 
     return mesh_files(surface, (), result.length_cm, ("glb",), result.garment_class, "surface", at=placed)
 
 
-def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]) -> Report:
+def _report(result: Result, files: tuple[str, ...]) -> Report:
     return Report(
         photo=result.name,
         photo_hw=(result.soft.shape[0], result.soft.shape[1]),
@@ -127,8 +145,10 @@ def _report(result: Result, seconds: Mapping[str, float], files: tuple[str, ...]
         fitting=result.fitting,
         openings=result.openings,
         figures=result.figures,
+        quality=result.quality,
+        budgets=budget_checks(result.mesh),
         texture_shares=result.texture_shares,
-        seconds=seconds,
+        seconds=result.seconds,
         files=files,
         warnings=result.warnings,
     )

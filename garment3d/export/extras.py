@@ -1,0 +1,84 @@
+"""What a garment's folder holds on request beside the model: platforms' versions, camera files, a Blender package.
+
+Each is a folder of its own, so that it can be handed on whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..camera import photo_camera
+from ..garment.platforms import platform
+from .mesh import File
+
+if TYPE_CHECKING:
+    from .result import Result
+
+
+class Extras(NamedTuple):
+    """What else to write."""
+
+    platforms: tuple[str, ...] = ()
+    """Ids of `garment.platforms`: each gets platforms/<id>."""
+    lods: int | None = None
+    """Levels of detail below the first; None takes each platform's own number."""
+    cameras: tuple[str, ...] = ()
+    """Of CAMERA_FORMATS: they go to dataset/ with the pictures."""
+    blender: bool = False
+    """blender/ with the garment, the views and build_scene.py."""
+
+
+NO_EXTRAS = Extras()
+
+
+class Made(NamedTuple):
+    """The files of some extras."""
+
+    files: tuple[File, ...]
+    """Named from the garment's folder on."""
+    warnings: tuple[str, ...]
+    """Sentences for the person."""
+
+
+def extra_files(result: Result, extras: Extras, tell: Callable[[int, int], None] | None = None) -> Made:
+    """All that was asked for, ready to be written; an unknown platform raises GarmentError."""
+    made: list[Made] = []
+    for done, name in enumerate(extras.platforms, 1):
+        made.append(_platform(result, name, extras.lods))
+        if tell is not None:
+            tell(done, len(extras.platforms))
+    if extras.cameras:
+        made.append(Made(_dataset(result, extras.cameras), ()))
+    if extras.blender:
+        made.append(Made(_blender(result), ()))
+    told = dict.fromkeys(warning for one in made for warning in one.warnings)
+    return Made(tuple(file for one in made for file in one.files), tuple(told))
+
+
+def _platform(result: Result, name: str, lods: int | None) -> Made:
+    from ..garment.prepare import prepare
+    from .platform import platform_files
+
+    ready = prepare(result.mesh, platform(name), result.length_cm, lods=lods)
+    files = platform_files(ready, result.openings, result.length_cm, result.garment_class)
+    return Made(_inside(f"platforms/{name}", files), ready.warnings)
+
+
+def _inside(folder: str, files: tuple[File, ...]) -> tuple[File, ...]:
+    return tuple(File(f"{folder}/{file.name}", file.data) for file in files)
+
+
+def _dataset(result: Result, formats: tuple[str, ...]) -> tuple[File, ...]:
+    from .camera_files import camera_files
+
+    photo, opened, kind = photo_camera(result.soft), result.openings, result.garment_class
+    return _inside("dataset", camera_files(result.views, result.mesh, result.length_cm, formats, opened, kind, photo))
+
+
+def _blender(result: Result) -> tuple[File, ...]:
+    from .blender import blender_files
+
+    kind, rgb, soft = result.garment_class, result.photo.rgb, result.soft
+    files = blender_files(result.mesh, result.views, result.openings, result.length_cm, kind, rgb=rgb, soft=soft)
+    return _inside("blender", files)
