@@ -25,22 +25,23 @@ SIZE_PX = 360
 FOV_DEG = 28.0
 """A long lens, as product photos are taken with."""
 LEAST_RING_PX = 14
+SIDES_DEG = (("In front", 0.0), ("Behind", 180.0))
 QUIET = (198, 194, 187)
 Captioned = tuple[tuple[str, np.ndarray], ...]
 """Pictures [H,W,4] uint8 under what they show."""
 
 
 def facing(mesh: trimesh.Trimesh) -> Captioned:
-    """The garment from both sides, red where a face shows its inside."""
+    """The garment from both sides, red where a face shows its inside, the side with more of it first."""
     red = np.array(LINE) / 255
     pictures = []
-    for name, azimuth_deg in (("In front", 0.0), ("Behind", 180.0)):
+    for name, azimuth_deg in SIDES_DEG:
         drawn = draw(upload(_plain(mesh)), _camera(mesh, azimuth_deg), shading="soft")
         shade = drawn.rgb.cpu().numpy()
-        inner = (drawn.facing.cpu().numpy() < 0)[..., None]
-        rgb = np.where(inner, red * (0.55 + 0.45 * shade), shade)
-        pictures.append((f"{name}: inward faces are red", cut_out(rgb, drawn.alpha.cpu().numpy())))
-    return tuple(pictures)
+        inner = drawn.facing.cpu().numpy() < 0
+        rgb = np.where(inner[..., None], red * (0.55 + 0.45 * shade), shade)
+        pictures.append((inner.sum(), (f"{name}: inward faces are red", cut_out(rgb, drawn.alpha.cpu().numpy()))))
+    return tuple(picture for _, picture in sorted(pictures, key=lambda pair: -pair[0]))
 
 
 def holes(mesh: trimesh.Trimesh, count: int) -> Captioned:
@@ -64,7 +65,7 @@ def crossing(mesh: trimesh.Trimesh) -> Captioned:
     marked = _coloured(mesh, np.where(cuts[:, None], LINE, QUIET))
     centres = np.asarray(mesh.triangles)[cuts].mean(1)
     pictures = []
-    for name, azimuth_deg in (("In front", 0.0), ("Behind", 180.0)):
+    for name, azimuth_deg in SIDES_DEG:
         rings = _clusters(centres, 0.08)
         pictures.append((f"{name}: cloth cuts cloth", _ringed(marked, _camera(mesh, azimuth_deg), rings)))
     return tuple(pictures)
@@ -79,7 +80,7 @@ def pieces(mesh: trimesh.Trimesh) -> Captioned:
     rings = _clusters(loose, 0.15)
     return tuple(
         (f"{name}: loose pieces are red", _ringed(marked, _camera(mesh, azimuth_deg), rings))
-        for name, azimuth_deg in (("In front", 0.0), ("Behind", 180.0))
+        for name, azimuth_deg in SIDES_DEG
     )
 
 

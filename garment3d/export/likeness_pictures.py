@@ -76,9 +76,15 @@ def difference(seen: np.ndarray, seen_soft: np.ndarray, truth: np.ndarray, truth
     apart = np.linalg.norm(rgb2lab(seen) - rgb2lab(truth), axis=-1)
     share = np.clip((_calm(apart) - NEAR_DELTA_E) / (FAR_DELTA_E - NEAR_DELTA_E), 0, 1)
     grey = 196 + 44 * seen.mean(-1, keepdims=True)
-    loud = np.stack([np.interp(share * (len(RAMP) - 1), np.arange(len(RAMP)), channel) for channel in RAMP.T], -1)
+    loud = heat(share)
     pixels = grey + (loud - grey) * np.clip(4 * share, 0, 1)[..., None]
     return _with_edges(pixels, both, seen_soft, truth_soft)
+
+
+def heat(share: np.ndarray) -> np.ndarray:
+    """[...,3] colours in 0..255 of shares [...] in 0..1 of what FAR_DELTA_E is."""
+    at = np.asarray(share) * (len(RAMP) - 1)
+    return np.stack([np.interp(at, np.arange(len(RAMP)), channel) for channel in RAMP.T], -1)
 
 
 def outlines(seen_soft: np.ndarray, truth_soft: np.ndarray) -> np.ndarray:

@@ -29,14 +29,19 @@ class Look(NamedTuple):
     """How a verdict is shown."""
 
     title: str
-    icon: str
-    """SVG path in a box of 24."""
+    strokes: tuple[tuple[tuple[float, float], ...], ...]
+    """The mark's lines in a box of 24 × 24."""
+
+    @property
+    def path(self) -> str:
+        """The mark as an SVG path."""
+        return "".join("M" + "L".join(f"{x} {y}" for x, y in stroke) for stroke in self.strokes)
 
 
 LOOKS: Mapping[str, Look] = {
-    "good": Look("Good", "M5 12.5l4.6 4.6L19 7.6"),
-    "check": Look("Take a look", "M12 6.2v7.2M12 17.4v.2"),
-    "reject": Look("Rejected", "M7 7l10 10M17 7L7 17"),
+    "good": Look("Good", (((5, 12.5), (9.6, 17.1), (19, 7.6)),)),
+    "check": Look("Take a look", (((12, 6), (12, 13.4)), ((12, 17.8), (12, 18)))),
+    "reject": Look("Rejected", (((7, 7), (17, 17)), ((17, 7), (7, 17)))),
 }
 
 
@@ -67,7 +72,7 @@ def quality_html(
 def banner(quality: Quality) -> str:
     """The verdict, its sentence and what could not be told."""
     look = LOOKS[quality.verdict]
-    icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{look.icon}"/></svg>'
+    icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{look.path}"/></svg>'
     notes = "".join(f"<li>{escape(note)}</li>" for note in quality.notes)
     notes = f"<ul>{notes}</ul>" if notes else ""
     said = f"<strong>{look.title}</strong><p>{escape(quality.sentence)}</p>{notes}"
@@ -123,7 +128,7 @@ def views_section(quality: Quality, shown: Evidence | None) -> str:
     half = -(-len(rows) // 2)
     halves = [rows[:half], rows[half:]] if len(rows) > 6 else [rows]
     tables = "".join(f'<table class="views">{head}{"".join(part)}</table>' for part in halves if part)
-    return section("Every view", small, f'<div class="two">{tables}</div>')
+    return section("Every view", small, f'<div class="pair">{tables}</div>')
 
 
 def _view(view: ViewFigures, pixels: np.ndarray | None) -> str:
@@ -195,7 +200,7 @@ def _budget(check: BudgetCheck) -> str:
     share_mb = row.texture_mb if row and row.texture_mb is not None else whole.texture_mb
     texture = f"{load.texture_mb:.1f}" + (f" / {share_mb:.1f} MiB" if share_mb is not None else " MiB")
     materials = f"{load.materials}" + (f" / {whole.materials}" if whole.materials is not None else "")
-    mark, path = ("met", LOOKS["good"].icon) if check.met else ("over", LOOKS["reject"].icon)
+    mark, path = ("met", LOOKS["good"].path) if check.met else ("over", LOOKS["reject"].path)
     icon = f'<svg viewBox="0 0 24 24" role="img" aria-label="{mark}"><path d="{path}"/></svg>'
     cells = "".join(f"<td>{text}</td>" for text in (triangles, texture, materials, icon))
     return f'<tr class="{mark}" title="{escape(check.told)}"><th>{escape(_title(check))}</th>{cells}</tr>'
