@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PhotoError
+from ..export.extras import Extras
 from .options import BatchOptions
 from .rows import VERDICTS, Row
 from .session import Batch, Done
@@ -43,6 +44,7 @@ def options_of(arguments: argparse.Namespace) -> BatchOptions:
         skip_failed=arguments.skip_failed,
         formats=arguments.formats,
         turntable=arguments.turntable,
+        extras=Extras(arguments.platform, arguments.lods, arguments.cameras, arguments.blender),
         zero123_family=arguments.zero123_family,
     )
 

@@ -54,7 +54,8 @@ def choices(settings: Settings, options: BatchOptions, models: Models) -> dict[s
             inside = sorted(p for p in value.rglob("*") if p.is_file()) if name == "views" else [value]
             by_photo = name in ("mask", "back") and value.is_dir()
             chosen[name] = "one per photo" if by_photo else [str(value.resolve()), *map(list, stamp(inside))]
-    saved = {"formats": list(options.formats), "turntable": options.turntable, "version": __version__}
+    saved = {"formats": list(options.formats), "turntable": options.turntable, **options.extras._asdict()}
+    saved["version"] = __version__
     found = {f"model {name}": file for name, file in model_files(models).items()}
     return json.loads(json.dumps({**chosen, **saved, **found, "zero123_family": options.zero123_family}))
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from .. import __version__
 from .rows import VERDICTS, Row
-from .thumbs import FRAMES
+from .thumbs import FRAME_PX, FRAMES
 
 _TEMPLATE = Path(__file__).with_name("index.html")
 _TITLES = {"good": "Good", "check": "Check", "reject": "Reject", "failed": "Failed", "waiting": "Waiting"}
@@ -35,6 +35,8 @@ def index_html(rows: Sequence[Row], title: str) -> str:
         total=len(rows),
         cards="\n".join(_card(row, places[row.photo]) for row in ordered),
         frames=FRAMES,
+        frame_w=FRAME_PX[0],
+        frame_h=FRAME_PX[1],
         generator=f"Garment3D {__version__}",
     )
 
@@ -80,13 +82,13 @@ def _pictures(row: Row, name: str) -> str:
 
 
 def _picture(source: str, alt: str) -> str:
-    return f'<img loading="lazy" decoding="async" alt="{escape(alt)}" src="{source}">'
+    gone = "this.parentNode.className = 'none'; this.replaceWith('no picture')"
+    return f'<img loading="lazy" decoding="async" alt="{escape(alt)}" src="{source}" onerror="{gone}">'
 
 
 def _facts(row: Row) -> str:
-    """Class, outline, triangles and seconds, those that are known."""
+    """Class, outline and seconds, those that are known."""
     facts = [row.garment_class.capitalize()] if row.garment_class else []
-    facts += [f"{100 * row.silhouette_iou:.1f} %"] if row.silhouette_iou is not None else []
-    facts += [f"{row.triangles:,} triangles"] if row.triangles is not None else []
+    facts += [f"outline {100 * row.silhouette_iou:.1f} %"] if row.silhouette_iou is not None else []
     facts += [f"{row.seconds:.1f} s"] if row.seconds is not None and row.status == "done" else []
     return f'<p class="facts">{" · ".join(map(escape, facts))}</p>' if facts else ""

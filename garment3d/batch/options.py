@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..export.extras import NO_EXTRAS, Extras
+
 if TYPE_CHECKING:
     from ..engines import Family
 
@@ -23,6 +25,8 @@ class BatchOptions:
     """Whether photos that failed before are left out; else each start tries them again."""
     formats: tuple[str, ...] = ("glb", "obj")
     turntable: bool = True
+    extras: Extras = NO_EXTRAS
+    """What else each photo's folder holds."""
     zero123_family: Family = "auto"
     recycle: int = 50
     """Photos after which a worker is replaced by a fresh one, so that what its libraries keep is given back."""

@@ -63,16 +63,16 @@ def recover(output: Path, starts: Mapping[str, Sequence[Entry]]) -> None:
 
 def sync(folder: Path, files: Iterable[str]) -> None:
     """Waits until the files and their names are on the disk, where a power cut no longer reaches them."""
-    for name in files:
-        with (folder / name).open("rb+") as file:
+    paths = [folder / name for name in files]
+    for path in paths:
+        with path.open("rb+") as file:
             os.fsync(file.fileno())
     if os.name != "posix":  # Windows opens no folders
         return
-    for place in (folder, folder / "views", folder.parent):
-        if place.is_dir():
-            handle = os.open(place, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
+    for place in sorted({folder, folder.parent, *(path.parent for path in paths)}):
+        handle = os.open(place, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
 
 
 def _is_ours(room: Path, started: Entry) -> bool:

@@ -16,7 +16,8 @@ SIDE_PX = (240, 280)
 """Width and height that a picture fits into."""
 MAX_BYTES = 15_000
 FRAMES = 12
-FRAME_PX = (132, 154)
+FRAME_PX = (150, 170)
+"""Width and height of one of them, as large as the page shows the garment."""
 
 
 def save_thumbs(photo: Path, output: Path, folder: str) -> None:

@@ -121,7 +121,8 @@ def _fill(photo: BatchPhoto, job: Job, models: Models) -> None:
 
     folder = job.output / photo.folder
     result = run(photo.path, settings_of(photo, job.settings), None, models)
-    report = save(result, folder, job.options.formats, job.options.turntable, job.settings.device)
+    options = job.options
+    report = save(result, folder, options.formats, options.turntable, job.settings.device, extras=options.extras)
     sync(folder, report.files)
     save_thumbs(photo.path, job.output, photo.folder)
 
