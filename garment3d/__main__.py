@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import check_parser, compare_parser, parser, weights_parser
+from .arguments import batch_parser, check_parser, compare_parser, parser, weights_parser
 from .errors import GarmentError, MaskError, MissingWeights, OutlineError, PhotoError, SaveError, UnclearGarment
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if argv is None else argv)
     commands = {
+        "batch": (batch_parser, _batch),
         "weights": (weights_parser, _weights),
         "check": (check_parser, _check_models),
         "compare": (compare_parser, _compare),
@@ -85,6 +86,15 @@ def _run_one(photo: Path, folder: Path, arguments: argparse.Namespace, models: M
             result, folder, arguments.formats, arguments.turntable, arguments.device, tell, _extras(arguments)
         )
     _tell(report, folder)
+
+
+def _batch(arguments: argparse.Namespace) -> int:
+    from .batch.command import batch_command
+
+    _check(arguments, ())
+    for line in batch_command(arguments, _settings(arguments)):
+        print(line, flush=True)
+    return 0
 
 
 def _tell_of_zero123(arguments: argparse.Namespace, models: Models) -> None:
@@ -233,7 +243,7 @@ def _models_folder(folder: Path) -> Path:
     return folder
 
 
-def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
+def _settings(arguments: argparse.Namespace, photo: Path | None = None) -> Settings:
     from .pipeline import Settings
 
     settings = Settings(
@@ -264,7 +274,7 @@ def _settings(arguments: argparse.Namespace, photo: Path) -> Settings:
         resolution=arguments.mc_resolution,
         threshold=arguments.threshold,
     )
-    if arguments.mask is not None and arguments.mask.is_dir():
+    if photo is not None and arguments.mask is not None and arguments.mask.is_dir():
         settings = replace(settings, mask=_mask_in(arguments.mask, photo))
     return settings
 

@@ -44,12 +44,32 @@ def parser() -> argparse.ArgumentParser:
     made = _Parser(
         prog="python -m garment3d",
         description="Turns a front photo of a garment into a textured, open 3D garment with views all around it.",
-        epilog="python -m garment3d weights … lists and downloads model files, check … tries them, compare … holds two "
-        "meshes against each other. "
+        epilog="python -m garment3d batch FOLDER does large folders, and goes on where it was stopped; weights … lists "
+        "and downloads model files, check … tries them, compare … holds two meshes against each other. "
         "Each photo gets its own folder; photos of the same name get -2, -3, … A second run replaces the first.",
     )
+    made.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photo of a garment, or a folder of them")
+    _add_route(made)
+    return made
+
+
+def batch_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m garment3d batch FOLDER …`."""
+    from .batch.command import add_batch_options
+
+    made = _Parser(
+        prog="python -m garment3d batch",
+        description="Does a folder of photos, each into a folder of its own, with a table and an index page. Stopped "
+        "or killed at any moment, the same command goes on: what is finished is not done again.",
+    )
+    add_batch_options(made.add_argument, _whole)
+    _add_route(made)
+    return made
+
+
+def _add_route(made: argparse.ArgumentParser) -> None:
+    """What may be chosen for any photo."""
     add = made.add_argument
-    add("photos", nargs="+", type=Path, metavar="PHOTO", help="photo of a garment, or a folder of them")
     add("-o", "--output", type=Path, default=Path("garment3d_out"), metavar="DIR", help="default garment3d_out")
     add(
         "--mask",
@@ -87,7 +107,6 @@ def parser() -> argparse.ArgumentParser:
     add("--device", default="cpu", help="where models run and pictures are drawn, cpu or cuda; default cpu")
     add("--debug", action="store_true", help="show where an error comes from")
     add("--version", action="version", version=f"Garment3D {__version__}")
-    return made
 
 
 def _add_shape(made: argparse.ArgumentParser) -> None:
