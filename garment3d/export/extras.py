@@ -1,6 +1,6 @@
 """What a garment's folder holds on request beside the model: platforms' versions, camera files, a Blender package.
 
-Each is a folder of its own, so that it can be handed on whole.
+Each is a folder of its own, so that it can be handed on whole. The command line reads this before anything heavy.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..camera import photo_camera
-from ..garment.platforms import platform
-from .mesh import File
-
 if TYPE_CHECKING:
+    from .mesh import File
     from .result import Result
 
 
@@ -57,6 +54,7 @@ def extra_files(result: Result, extras: Extras, tell: Callable[[int, int], None]
 
 
 def _platform(result: Result, name: str, lods: int | None) -> Made:
+    from ..garment.platforms import platform
     from ..garment.prepare import prepare
     from .platform import platform_files
 
@@ -66,10 +64,11 @@ def _platform(result: Result, name: str, lods: int | None) -> Made:
 
 
 def _inside(folder: str, files: tuple[File, ...]) -> tuple[File, ...]:
-    return tuple(File(f"{folder}/{file.name}", file.data) for file in files)
+    return tuple(file._replace(name=f"{folder}/{file.name}") for file in files)
 
 
 def _dataset(result: Result, formats: tuple[str, ...]) -> tuple[File, ...]:
+    from ..camera import photo_camera
     from .camera_files import camera_files
 
     photo, opened, kind = photo_camera(result.soft), result.openings, result.garment_class
