@@ -14,10 +14,10 @@ from ..errors import PhotoError
 from ..export.extras import Extras
 from .options import BatchOptions
 from .rows import VERDICTS, Row
-from .session import Batch, Done
 
 if TYPE_CHECKING:
     from ..pipeline import Settings
+    from .session import Batch, Done
 
 
 def add_batch_options(add: Callable[..., object], whole: Callable[[int, int], Callable[[str], int]]) -> None:
