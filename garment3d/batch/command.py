@@ -54,6 +54,8 @@ def batch_command(arguments: argparse.Namespace, settings: Settings) -> Iterator
 
     On a terminal a bar shows the rate and the remaining time, and only failures are told; elsewhere every photo is.
     """
+    from .session import Batch  # only now: it brings in torch, and arguments are understood without
+
     began = time.monotonic()
     with Batch(arguments.folder, arguments.output, settings, options_of(arguments)) as batch:
         yield from _opening(batch)
