@@ -13,12 +13,11 @@ import numpy as np
 import trimesh
 
 from ..errors import MeshError
-from .decimate_cloth import Cloth, Faces, cloth_of, edges_of
-from .decimate_collapse import Limits, collapsed
-from .decimate_quadric import Quadrics
+from .decimate_cloth import Cloth, Faces, cloth_of
+from .decimate_collapse import Limits, State, collapsed, start_of
 from .hems_carry import carried, kept_vertices
 
-STRICT = (Limits(0.8, 0.35, 0.004), Limits(0.5, 0.2, 0.01), Limits(0.2, 0.05, np.inf))
+STRICT = (Limits(0.8, 0.35, 0.002), Limits(0.5, 0.2, 0.004), Limits(0.2, 0.05, np.inf))
 """Tried one after the other, when there is nothing left to collapse."""
 LEAST = 4
 """Fewer triangles than this make no garment."""
@@ -55,15 +54,14 @@ def levels(mesh: trimesh.Trimesh, triangles: Sequence[int], progress: Progress |
         if asked < LEAST:
             raise MeshError(f"{asked} triangles make no garment: ask for {LEAST} or more.")
     cloth, faces = cloth_of(mesh)
-    start = len(faces.places)
-    quadrics = Quadrics(cloth, faces, edges_of(faces, len(cloth.points)))
+    start, state = len(faces.places), start_of(cloth, faces)
     made: dict[int, Decimated] = {}
     for asked in sorted(set(triangles), reverse=True):
         if len(mesh.faces) <= asked:
             made[asked] = Decimated(mesh, len(mesh.faces), ())
             continue
-        faces = _down_to(cloth, quadrics, faces, asked, lambda left: _tell(progress, start, left, min(triangles)))
-        made[asked] = _result(mesh, cloth, faces, asked)
+        state = _down_to(cloth, state, asked, lambda left: _tell(progress, start, left, min(triangles)))
+        made[asked] = _result(mesh, cloth, state.faces, asked)
     return tuple(made[asked] for asked in triangles)
 
 
@@ -72,15 +70,17 @@ def _tell(progress: Progress | None, start: int, left: int, asked: int) -> None:
         progress(start - left, max(start - asked, 1))
 
 
-def _down_to(cloth: Cloth, quadrics: Quadrics, faces: Faces, asked: int, tell: Callable[[int], None]) -> Faces:
+def _down_to(cloth: Cloth, state: State, asked: int, tell: Callable[[int], None]) -> State:
+    held = np.zeros(len(cloth.points), bool)
     for limits in STRICT:
-        while len(faces.places) > asked:
-            fewer = collapsed(cloth, quadrics, faces, len(faces.places) - asked + 1, limits)
-            if fewer is faces:
+        while (more := len(state.faces.places) - asked) > 0:
+            # The last round may end one below: most collapses take two faces.
+            lighter = collapsed(cloth, state, more + 1, limits, held)
+            if lighter is None:
                 break
-            faces = fewer
-            tell(len(faces.places))
-    return faces
+            state = lighter
+            tell(len(state.faces.places))
+    return state
 
 
 def _result(mesh: trimesh.Trimesh, cloth: Cloth, faces: Faces, asked: int) -> Decimated:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from ..nearest import on_segments
 from .decimate_cloth import Cloth, Edges, Faces, areas_2d, edges_of
-from .decimate_quadric import Quadrics
+from .decimate_quadric import Quadrics, quadrics_of
 
 TRIED = 3
 """Neighbours a place may go to, the cheapest first."""
@@ -41,9 +42,13 @@ class _Moves(NamedTuple):
     """[2,N] wedges of `gone`, equal but on a seam."""
     wedge_kept: np.ndarray
     """[2,N] what they become."""
+    wedge_before: np.ndarray
+    """[2,N] the other neighbour along the seam or the edge; the kept one where there is none."""
     cost: np.ndarray
     faces: np.ndarray
     """[N] faces on the edge between the two: those that go."""
+    drift: np.ndarray
+    """[2,N] bound on how far in uv the seam or the edge then is from where it was."""
 
     def at(self, index: np.ndarray) -> _Moves:
         return _Moves(*(column[..., index] for column in self))
@@ -64,37 +69,78 @@ class _Stars(NamedTuple):
         return owner, self.face[self.first[places][owner] + step]
 
 
-def collapsed(cloth: Cloth, quadrics: Quadrics, faces: Faces, most: int, limits: Limits) -> Faces:
-    """The Faces after one round that takes away at most `most`; the same object where nothing may go."""
-    edges = edges_of(faces, len(cloth.points))
-    moves = _moves(cloth, quadrics, faces, edges)
-    if not len(moves.gone):
-        return faces
-    stars = _stars(faces, len(cloth.points))
-    moves = _chosen(cloth, faces, stars, moves, _Neighbours(edges, len(cloth.points)), limits)
-    moves = _apart(faces, stars, moves, len(cloth.points))
+class State(NamedTuple):
+    """How far decimation has come."""
+
+    faces: Faces
+    quadrics: Quadrics
+    drift: np.ndarray
+    """[W] bound on the distance in uv between what is left of seams and edges beside a wedge, and where they were."""
+    stands: np.ndarray
+    """[P] the place that stands for each place of the mesh now."""
+
+
+def start_of(cloth: Cloth, faces: Faces) -> State:
+    """The State of a mesh that nothing is taken away of yet."""
+    quadrics = quadrics_of(cloth, faces, edges_of(faces, len(cloth.points)))
+    return State(faces, quadrics, np.zeros(len(cloth.place)), np.arange(len(cloth.points)))
+
+
+def collapsed(cloth: Cloth, state: State, most: int, limits: Limits, held: np.ndarray) -> State | None:
+    """The State after one round that takes away at most `most` faces, or None where nothing may go.
+
+    Args:
+        held: [P] bool, places that stay.
+    """
+    count = len(cloth.points)
+    edges = edges_of(state.faces, count)
+    moves = _moves(cloth, state, edges, limits, held)
+    stars = _stars(state.faces, count)
+    moves = _chosen(cloth, state.faces, stars, moves, _Neighbours(edges, count), limits)
+    moves = _apart(state.faces, stars, moves, count)
     moves = moves.at(np.flatnonzero(np.cumsum(moves.faces) <= most))
-    if not len(moves.gone):
-        return faces
-    return _applied(cloth, quadrics, faces, moves)
+    return _applied(cloth, state, moves) if len(moves.gone) else None
 
 
-def _moves(cloth: Cloth, quadrics: Quadrics, faces: Faces, edges: Edges) -> _Moves:
-    """Every collapse that seams, edges and locks allow."""
-    free, on_seam, on_edge = _kinds(cloth, faces, edges)
-    found = []
-    for forth in (True, False):
-        gone, kept = (edges.a, edges.b) if forth else (edges.b, edges.a)
-        wedge_gone, wedge_kept = (edges.wedge_a, edges.wedge_b) if forth else (edges.wedge_b, edges.wedge_a)
-        may = free[gone] | (on_seam[gone] & edges.seam) | (on_edge[gone] & edges.open)
-        chosen = np.flatnonzero(may & ~edges.wrong)
-        wedge_gone, wedge_kept = wedge_gone[:, chosen], wedge_kept[:, chosen]
-        cost = quadrics.cost(wedge_gone[0], wedge_kept[0])
-        seam = np.flatnonzero(edges.seam[chosen])
-        cost[seam] += quadrics.cost(wedge_gone[1, seam], wedge_kept[1, seam])
-        uses = np.where(edges.open[chosen], 1, 2)
-        found.append(_Moves(gone[chosen], kept[chosen], wedge_gone, wedge_kept, cost, uses))
-    return _Moves(*(np.concatenate(columns, -1) for columns in zip(*found, strict=True)))
+def _moves(cloth: Cloth, state: State, edges: Edges, limits: Limits, held: np.ndarray) -> _Moves:
+    """Every collapse that seams, edges, locks and the limit of drift allow."""
+    kinds = [kind & ~held for kind in _kinds(cloth, state.faces, edges)]
+    both = _around(cloth, edges)
+    back = Edges(edges.b, edges.a, edges.wedge_b, edges.wedge_a, edges.open, edges.seam, edges.wrong)
+    ways = [_one_way(cloth, state, way, kinds, both) for way in (edges, back)]
+    moves = _Moves(*(np.concatenate(columns, -1) for columns in zip(*ways, strict=True)))
+    return moves.at(moves.drift.max(0) <= limits.drift * cloth.uv_scale)
+
+
+def _one_way(cloth: Cloth, state: State, edges: Edges, kinds: list[np.ndarray], both: np.ndarray) -> _Moves:
+    """Collapses of each edge's a into its b."""
+    free, on_seam, on_edge = (kind[edges.a] for kind in kinds)
+    may = free | (on_seam & edges.seam) | (on_edge & edges.open)
+    chosen = np.flatnonzero(may & ~edges.wrong)
+    gone, kept = edges.wedge_a[:, chosen], edges.wedge_b[:, chosen]
+    cost = state.quadrics.cost(gone[0], kept[0])
+    seam = np.flatnonzero(edges.seam[chosen])
+    cost[seam] += state.quadrics.cost(gone[1, seam], kept[1, seam])
+    before, drift = kept.copy(), np.zeros(kept.shape)
+    along = np.flatnonzero((edges.seam | edges.open)[chosen] & ~free[chosen])
+    before[:, along] = both[gone[:, along]] - kept[:, along]
+    if cloth.uv is not None:
+        at, one, two = (cloth.uv[wedge[:, along]] for wedge in (gone, before, kept))
+        off = np.linalg.norm(on_segments(at, one, two) - at, axis=2)
+        drift[:, along] = state.drift[gone[:, along]] + off
+    faces = np.where(edges.open[chosen], 1, 2)
+    return _Moves(edges.a[chosen], edges.b[chosen], gone, kept, before, cost, faces, drift)
+
+
+def _around(cloth: Cloth, edges: Edges) -> np.ndarray:
+    """[W] sum of the wedges at the other ends of a wedge's seams or open edges: two of them along a seam."""
+    total = np.zeros(len(cloth.place), np.int64)
+    for chosen, sides in ((edges.open, (0,)), (edges.seam, (0, 1))):
+        for side in sides:
+            a, b = edges.wedge_a[side, chosen], edges.wedge_b[side, chosen]
+            np.add.at(total, a, b)
+            np.add.at(total, b, a)
+    return total
 
 
 def _kinds(cloth: Cloth, faces: Faces, edges: Edges) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -226,14 +272,16 @@ def _apart(faces: Faces, stars: _Stars, moves: _Moves, count: int) -> _Moves:
     return moves.at(np.flatnonzero(fine))
 
 
-def _applied(cloth: Cloth, quadrics: Quadrics, faces: Faces, moves: _Moves) -> Faces:
-    place, wedge = np.arange(len(cloth.points)), np.arange(len(cloth.place))
+def _applied(cloth: Cloth, state: State, moves: _Moves) -> State:
+    place, wedge, drift = np.arange(len(cloth.points)), np.arange(len(cloth.place)), state.drift.copy()
     place[moves.gone] = moves.kept
     for side in (1, 0):
         wedge[moves.wedge_gone[side]] = moves.wedge_kept[side]
-    quadrics.merge(moves.wedge_gone[0], moves.wedge_kept[0])
+        for end in (moves.wedge_kept, moves.wedge_before):
+            np.maximum.at(drift, end[side], moves.drift[side])
     other = moves.wedge_gone[0] != moves.wedge_gone[1]
-    quadrics.merge(moves.wedge_gone[1, other], moves.wedge_kept[1, other])
-    places, wedges = place[faces.places], wedge[faces.wedges]
+    gone, kept = (np.concatenate([w[0], w[1, other]]) for w in (moves.wedge_gone, moves.wedge_kept))
+    places, wedges = place[state.faces.places], wedge[state.faces.wedges]
     whole = (places != np.roll(places, 1, 1)).all(1)
-    return Faces(places[whole], wedges[whole], faces.origin[whole])
+    faces = Faces(places[whole], wedges[whole], state.faces.origin[whole])
+    return State(faces, state.quadrics.merged(gone, kept), drift, place[state.stands])
