@@ -28,8 +28,6 @@ except ImportError as missing:
     raise SystemExit(f"This script runs inside Blender (blender --python build_scene.py): {missing}.") from None
 
 TAG = "garment3d"  # custom property on all that this script makes
-STARTUP = {"Cube", "Light", "Camera"}  # what lies in a new file
-PICTURE_ALPHA = 0.5  # how strongly a camera's picture covers the model
 
 
 class Stop(Exception):
@@ -61,7 +59,7 @@ def main() -> None:
         if options.render is not None:
             draw_all(package, options)
     except Stop as reason:
-        say(str(reason))
+        say(str(reason), box=True)
         if bpy.app.background:
             sys.exit(1)
 
@@ -112,7 +110,7 @@ def build(package: Package) -> None:
         garment.select_set(True, view_layer=layer)
     set_viewports(scene)
     if package.missing:
-        say(f"Missing beside build_scene.py: {', '.join(package.missing)}; the scene is built without.")
+        say(f"Missing beside build_scene.py: {', '.join(package.missing)}; the scene is built without.", box=True)
     say(f"Built {package.name}: {len(garment.data.vertices)} vertices, {len(cameras)} cameras")
 
 
@@ -123,7 +121,11 @@ def own_scene(name: str) -> Any:
             return scene
     scene = bpy.context.scene
     untouched = sum(len(mesh.vertices) for mesh in bpy.data.meshes) <= 8  # the cube's
-    if not bpy.data.filepath and untouched and {thing.name for thing in bpy.data.objects} <= STARTUP:
+    if (
+        not bpy.data.filepath
+        and untouched
+        and {thing.name for thing in bpy.data.objects} <= {"Cube", "Light", "Camera"}
+    ):
         for thing in list(bpy.data.objects):
             bpy.data.objects.remove(thing)
         for collection in list(bpy.data.collections):
@@ -144,7 +146,7 @@ def windows() -> list[Any]:
 def clear(name: str) -> None:
     """Takes away what an earlier run made; a garment with another shape than was built is the person's and stays."""
     for thing in [o for o in bpy.data.objects if o.get(TAG) == name]:
-        if thing.get("built") not in (None, shape_of(thing)):
+        if "built" in thing and thing["built"] != shape_of(thing):
             thing.name = f"{name} (edited)"
             del thing[TAG]
             continue
@@ -175,7 +177,7 @@ def set_up(scene: Any, told: dict[str, Any]) -> None:
             scene.timeline_markers.remove(marker)
 
 
-def collection_of(package: Package, title: str, colour: str) -> Any:
+def collection_of(package: Package, title: str, colour: str, hidden: bool = False) -> Any:
     """The scene's own collection of that title, made when it is not there."""
     own = f"{package.name}/{title}"
     for collection in package.scene.collection.children:
@@ -184,6 +186,8 @@ def collection_of(package: Package, title: str, colour: str) -> Any:
     collection = bpy.data.collections.new(title)
     collection[TAG], collection.color_tag = own, colour
     package.scene.collection.children.link(collection)
+    for layer in package.scene.view_layers:
+        layer.layer_collection.children[collection.name].hide_viewport = hidden
     return collection
 
 
@@ -318,7 +322,7 @@ def add_cameras(package: Package) -> list[Any]:
         picture = load(package, entry["file"])
         if picture is not None:
             over = camera.data.background_images.new()
-            over.image, over.alpha, over.display_depth, over.frame_method = picture, PICTURE_ALPHA, "FRONT", "FIT"
+            over.image, over.alpha, over.display_depth, over.frame_method = picture, 0.5, "FRONT", "FIT"
             camera.data.show_background_images = True
         package.scene.timeline_markers.new(entry["name"], frame=entry["frame"]).camera = camera
         made.append(camera)
@@ -327,7 +331,7 @@ def add_cameras(package: Package) -> list[Any]:
 
 def add_planes(package: Package) -> None:
     """Front, back and side pictures standing behind the garment, for orthographic views; hidden at first."""
-    collection = collection_of(package, "Reference images", "COLOR_06")
+    collection = collection_of(package, "Reference images", "COLOR_06", hidden=True)
     for entry in package.told["planes"]:
         plane = add(package, collection, entry["name"])
         plane.empty_display_type, plane.empty_display_size = "IMAGE", entry["size_m"]
@@ -335,10 +339,6 @@ def add_planes(package: Package) -> None:
         plane.matrix_world = Matrix(entry["matrix_world"])
         plane.empty_image_side, plane.empty_image_depth = "FRONT", "BACK"
         plane.show_empty_image_perspective, plane.hide_select = False, True
-    for layer in package.scene.view_layers:
-        for child in layer.layer_collection.children:
-            if child.collection == collection:
-                child.hide_viewport = True
 
 
 def add_light(package: Package) -> None:
@@ -354,7 +354,7 @@ def add_light(package: Package) -> None:
     package.scene.world = world
     sun = bpy.data.lights.new("Sun", "SUN")
     sun.energy, sun.angle = 1.2, 0.3
-    lamp = add(package, collection_of(package, "Light", "COLOR_02"), "Sun", sun)
+    lamp = add(package, collection_of(package, "Light", "COLOR_02", hidden=True), "Sun", sun)
     lamp.location, lamp.rotation_euler = (-1.0, -1.5, 2.5), (0.6, -0.35, 0.0)
 
 
@@ -364,6 +364,7 @@ def set_viewports(scene: Any) -> None:
     for space in (space for screen in screens for area in screen.areas for space in area.spaces):
         if space.type == "VIEW_3D":
             space.shading.type, space.shading.color_type = "SOLID", "TEXTURE"
+            space.shading.show_specular_highlight = False
             space.overlay.show_wireframes = space.overlay.show_relationship_lines = False
             if space.region_3d is not None:
                 space.region_3d.view_perspective = "CAMERA"
@@ -387,16 +388,16 @@ def draw_all(package: Package, options: argparse.Namespace) -> None:
         scene.frame_set(entry["frame"])
         render.filepath = str(options.render.resolve() / entry["name"])
         bpy.ops.render.render(write_still=True, scene=scene.name)
+    scene.frame_set(1)
     say(f"Drew {len(package.told['cameras'])} pictures into {options.render.resolve()}")
 
 
-def say(text: str) -> None:
-    """One line on the terminal, in letters that every terminal has, and in a box at the mouse where there is one."""
+def say(text: str, box: bool = False) -> None:
+    """One line on the terminal, in letters that every terminal has; with `box` at the mouse too, where there is one."""
     sys.stdout.write(f"Garment3D: {text}\n".encode("ascii", "backslashreplace").decode())
     sys.stdout.flush()
-    if not bpy.app.background:
-        draw = lambda menu, _: menu.layout.label(text=text)  # noqa: E731
-        bpy.context.window_manager.popup_menu(draw, title="Garment3D", icon="INFO")
+    if box and not bpy.app.background:
+        bpy.context.window_manager.popup_menu(lambda menu, _: menu.layout.label(text=text), title="Garment3D")
 
 
 if __name__ == "__main__":
