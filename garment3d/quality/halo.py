@@ -14,12 +14,17 @@ from ..raster import rasterize
 from .scene import Scene, numbers, outline_of, uv_of
 
 ATLAS_PX = 1024
-RIM, INNER = 0.006, (0.02, 0.05)
-"""How far inside the outline, as parts of the longest side, the rim ends and the cloth it is held against lies."""
+RIM = 0.004
+"""How far inside the outline, as a part of the longest side, the rim ends, ..."""
+INNER = ((0.008, 0.02), (0.02, 0.05))
+"""... and where the cloth lies that it is held against: near, for a trim's sake, and beyond any wide halo."""
+INNER_VIEW = 0.05
 CELL = 0.06
 """Length of the places that are compared one by one."""
 LEAST_CONTRAST = 0.2
 """Where cloth and background are nearer than this, sRGB in 0..1, no halo can be seen and none is looked for."""
+LEAST_CHANGE = 0.07
+"""A rim that differs by less than this from the cloth inside is nothing that anybody sees."""
 LEAST_PLACES = 0.3
 """Share of the places along the outline that must have the contrast."""
 LEAST_SAMPLES = 12
@@ -36,6 +41,7 @@ def lean(rim: np.ndarray, inner: np.ndarray, background: np.ndarray) -> np.ndarr
     way = background - inner
     length = np.linalg.norm(way, axis=-1)
     share = ((rim - inner) * way).sum(-1) / np.maximum(length, 1e-6) ** 2
+    share = np.where(share * length >= LEAST_CHANGE, share, np.minimum(share, 0))
     return np.where(length >= LEAST_CONTRAST, share, np.nan)
 
 
@@ -57,7 +63,7 @@ def texture_halo(scene: Scene) -> float:
     depth = map_coordinates(depth, where, order=1, mode="nearest") / focal
     cell = np.floor(point[:, :2] / CELL).astype(int) + 64
     key = (cell[:, 0] * 256 + cell[:, 1]) * 2 + (towards > 0)
-    return _typical(key, depth, colour, background, RIM, INNER)
+    return max(_typical(key, depth, colour, background, RIM, inner) for inner in INNER)
 
 
 def picture_halo(rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, unit_px: float) -> float:
@@ -65,10 +71,10 @@ def picture_halo(rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, uni
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(solid)
-    row, column = np.nonzero((depth > 0) & (depth <= INNER[1] * unit_px + 2))
+    row, column = np.nonzero((depth > 0) & (depth <= INNER_VIEW * unit_px + 2))
     side = max(CELL * unit_px, 4.0)
     key = (row / side).astype(int) * 4096 + (column / side).astype(int)
-    rim, inner = max(RIM * unit_px, 2.0), (4.0, max(INNER[1] * unit_px, 8.0))
+    rim, inner = max(RIM * unit_px, 2.0), (4.0, max(INNER_VIEW * unit_px, 8.0))
     return _typical(key, depth[row, column], rgb[row, column], background, rim, inner)
 
 

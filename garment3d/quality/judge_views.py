@@ -71,6 +71,11 @@ def _one(view: View, cast: tuple[float, float]) -> Iterator[Finding]:
     if lies.iou_together < limits.VIEW_IOU:
         told = f"The {here} shows another shape (outline {lies.iou_together:.1%} alike): {again}."
         yield Finding("wrong_view", "warn", here, lies.iou_together, limits.VIEW_IOU, told)
+    elif abs(lies.stretch - 1) > limits.VIEW_STRETCH + limits.VIEW_DEPTH * abs(
+        math.sin(math.radians(view.azimuth_deg))
+    ):
+        told = f"The {here} shows the garment {lies.stretch:.3f} times as wide as it is for its height: {again}."
+        yield Finding("wrong_view", "warn", here, lies.stretch - 1, limits.VIEW_STRETCH, told)
     elif view.like_iou - view.own_iou > limits.VIEW_LIKE:
         told = f"The {here} looks as if it were from {view.like_deg:g}°: {again}."
         yield Finding("wrong_view", "warn", here, view.like_iou - view.own_iou, limits.VIEW_LIKE, told)

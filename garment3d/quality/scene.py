@@ -33,6 +33,8 @@ class Scene(NamedTuple):
     """Brought to a longest side of 1 where it was of quite another size."""
     longest: float
     """Longest side as it was given."""
+    size: float
+    """By which it was divided: that side, or 1 where it was nearly right."""
     camera: Camera
     """The photo's, for the small photo."""
     rgb: np.ndarray
@@ -65,13 +67,13 @@ def scene_of(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, device: s
         )
     longest = float(np.ptp(vertices, axis=0).max())
     model = upload(mesh, device)
-    if abs(longest - 1) > SAME_SIZE and longest > 0:
-        model = model._replace(vertices=model.vertices / longest)
+    size = longest if abs(longest - 1) > SAME_SIZE and longest > 0 else 1.0
+    model = model._replace(vertices=model.vertices / size)
     factor = -(-max(soft.shape) // PHOTO_PX)
     camera = smaller(photo_camera(soft), factor)
     small = reduced(rgb, factor) / np.float32(255)
     solid = reduced(soft.astype(np.float32), factor) >= 0.5
-    return Scene(mesh, model, longest, camera, small, solid, draw(model, camera, supersample=1))
+    return Scene(mesh, model, longest, size, camera, small, solid, draw(model, camera, supersample=1))
 
 
 def outline_of(picture: Picture) -> np.ndarray:

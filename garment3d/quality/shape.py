@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import trimesh
 
 
+WITHIN = 0.025
+"""A loop whose ends lie further within the outline than this part of the longest side is more likely a hole."""
+
+
 class Loops(NamedTuple):
     """The edges of the cloth, told apart."""
 
@@ -80,7 +84,7 @@ def loops_of(scene: Scene, expected: Sequence[str] | None) -> Loops:
     holes = [i for i in range(len(loops)) if i not in big]
     missing: list[str] = []
     if expected is not None:
-        extra = _least_likely(big, names, loops, expected)[: max(len(big) - len(expected), 0)]
+        extra = _least_likely(scene, big, names, loops, expected)[: max(len(big) - len(expected), 0)]
         holes += extra
         big = [i for i in big if i not in extra]
         if len(big) < len(expected) and not _is_thick(scene, len(expected), loops):
@@ -89,14 +93,34 @@ def loops_of(scene: Scene, expected: Sequence[str] | None) -> Loops:
     return Loops(tuple(loops[i] for i in holes), tuple(missing), tuple(sorted(names[i] for i in big)))
 
 
-def _least_likely(big: list[int], names: list[str], loops: list[np.ndarray], expected: Sequence[str]) -> list[int]:
-    """Loops by how little they look like an opening: an unexpected name first, then the shorter."""
-    left, unexpected = Counter(expected), []
+def _least_likely(
+    scene: Scene, big: list[int], names: list[str], loops: list[np.ndarray], expected: Sequence[str]
+) -> list[int]:
+    """Loops by how little they look like an opening: within the outline, of an unexpected name, short."""
+    left, unexpected = Counter(expected), {}
     for i in big:  # the longest first: of two with one name it is the opening
-        unexpected.append(left[names[i]] <= 0)
+        unexpected[i] = left[names[i]] <= 0
         left[names[i]] -= 1
-    order = sorted(range(len(big)), key=lambda k: (not unexpected[k], len(loops[big[k]]) and _length(loops[big[k]])))
-    return [big[k] for k in order]
+    within = {i: ends_within(scene, loops[i]) > WITHIN for i in big}
+    return sorted(big, key=lambda i: (not within[i], not unexpected[i], _length(loops[i])))
+
+
+def ends_within(scene: Scene, loop: np.ndarray) -> float:
+    """How far within the front's outline the ends of a [K,3] loop lie, as a part of the longest side.
+
+    An opening passes from front to back, so both its ends lie on the outline; those of a hole need not.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    flat = loop[:, :2] / scene.size
+    thin = flat[:: max(len(flat) // 100, 1)]
+    apart = np.linalg.norm(thin[:, None] - thin[None], axis=-1)
+    ends = thin[list(np.unravel_index(apart.argmax(), apart.shape))]
+    depth = distance_transform_edt(np.pad(outline_of(scene.front), 1))[1:-1, 1:-1]
+    x = np.floor(scene.camera.center_px[0] + ends[:, 0] * scene.camera.focal_px).astype(int)
+    y = np.floor(scene.camera.center_px[1] - ends[:, 1] * scene.camera.focal_px).astype(int)
+    x, y = np.clip(x, 0, depth.shape[1] - 1), np.clip(y, 0, depth.shape[0] - 1)
+    return float(depth[y, x].max()) / scene.camera.focal_px
 
 
 def _length(points: np.ndarray) -> float:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d
 
 from ..camera import project, unproject
 from ..data import Camera, Views
-from ..images import reduced
 from ..metrics import mask_iou
 from ..raster import visible
 from ..render import Picture, draw
@@ -96,9 +97,16 @@ def _factor(hw: tuple[int, int]) -> int:
 def _small(scene: Scene, views: Views, index: int) -> _Small:
     camera = views.orbit.cameras[index]
     factor = _factor(camera.hw)
-    rgb, soft = reduced(numbers(views.images[index]), factor), reduced(numbers(views.masks[index]), factor)
+    rgb, soft = _pooled(views.images[index], factor), _pooled(views.masks[index][..., None], factor)[..., 0]
     camera = smaller(camera, factor)
     return _Small(rgb, soft, draw(scene.model, camera, supersample=1), camera, factor)
+
+
+def _pooled(picture: torch.Tensor, factor: int) -> np.ndarray:
+    """[h,w,C] means of factor × factor pixels of [H,W,C]; the last row and column may be of fewer."""
+    channels = picture.detach().float().permute(2, 0, 1)[None]
+    small = avg_pool2d(channels, factor, ceil_mode=True, count_include_pad=False) if factor > 1 else channels
+    return numbers(small[0].permute(1, 2, 0)).copy()
 
 
 def _likeness(smalls: list[_Small]) -> np.ndarray:
