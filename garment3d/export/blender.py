@@ -102,7 +102,7 @@ def blender_files(
         "cameras": cameras,
         "planes": planes,
     }
-    text = json.dumps(scene, indent=None, separators=(",", ":")).encode()
+    text = json.dumps(scene, separators=(",", ":")).encode()
     return (*solid, *pictures, File("scene.json", text), File("build_scene.py", SCRIPT.read_bytes()))
 
 
@@ -164,14 +164,14 @@ def _entry(
             "shift_y": seen.shift_xy[1],
             "clip_start": seen.distance_m / 100,
             "clip_end": seen.distance_m * 100,
-            "display_size": seen.distance_m / 10,
+            "display_size": seen.distance_m / 20,
             "passepartout_alpha": 0.7,
         },
     }
 
 
 def _orbit_entries(orbit: Orbit, names: Sequence[str], files: Sequence[str], placed: Placement) -> list[dict[str, Any]]:
-    """One entry per view, frames counted from 1; the view nearest the photo's side comes first on the timeline."""
+    """One entry per view, frames counted from 1 in the order of the views."""
     every = zip(names, files, orbit.cameras, orbit.azimuths_deg, strict=True)
     return [
         _entry(name, file, camera, placed, (azimuth, orbit.elevation_deg), index + 1)

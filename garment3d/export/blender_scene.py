@@ -38,12 +38,10 @@ class Package(NamedTuple):
     """What is built, and where."""
 
     folder: Path
-    told: dict[str, Any]
-    """scene.json, in Blender's frame and metres."""
+    told: dict[str, Any]  # scene.json, in Blender's frame and metres
     name: str
     scene: Any
-    missing: list[str]
-    """Pictures that could not be read."""
+    missing: list[str]  # pictures that could not be read
 
 
 def main() -> None:
@@ -120,12 +118,9 @@ def own_scene(name: str) -> Any:
         if scene.get(TAG) == name:
             return scene
     scene = bpy.context.scene
-    untouched = sum(len(mesh.vertices) for mesh in bpy.data.meshes) <= 8  # the cube's
-    if (
-        not bpy.data.filepath
-        and untouched
-        and {thing.name for thing in bpy.data.objects} <= {"Cube", "Light", "Camera"}
-    ):
+    names = {thing.name for thing in bpy.data.objects}
+    new = not bpy.data.filepath and sum(len(mesh.vertices) for mesh in bpy.data.meshes) <= 8
+    if new and names <= {"Cube", "Light", "Camera"}:
         for thing in list(bpy.data.objects):
             bpy.data.objects.remove(thing)
         for collection in list(bpy.data.collections):
@@ -149,8 +144,8 @@ def clear(name: str) -> None:
         if "built" in thing and thing["built"] != shape_of(thing):
             thing.name = f"{name} (edited)"
             del thing[TAG]
-            continue
-        bpy.data.objects.remove(thing)
+        else:
+            bpy.data.objects.remove(thing)
     blocks = (bpy.data.meshes, bpy.data.cameras, bpy.data.lights, bpy.data.materials, bpy.data.images)
     for group in blocks:  # materials before the images they use
         for block in [b for b in group if b.get(TAG) == name and not b.users]:
@@ -315,7 +310,7 @@ def add_cameras(package: Package) -> list[Any]:
     for entry in package.told["cameras"]:
         camera = add(package, collection, entry["name"], bpy.data.cameras.new(entry["name"]))
         camera.matrix_world = Matrix(entry["matrix_world"])
-        camera.lock_location = camera.lock_rotation = camera.lock_scale = (True, True, True)
+        camera.lock_location = camera.lock_rotation = (True, True, True)
         camera["azimuth_deg"], camera["elevation_deg"] = entry["azimuth_deg"], entry["elevation_deg"]
         for key, value in entry["lens"].items():
             setattr(camera.data, key, value)
@@ -376,11 +371,11 @@ def draw_all(package: Package, options: argparse.Namespace) -> None:
     try:
         render.engine = "CYCLES"
     except TypeError:
-        raise Stop("This Blender has no Cycles: enable the add-on, or draw with another engine yourself.") from None
+        raise Stop("This Blender has no Cycles: enable its add-on in the preferences.") from None
     scene.cycles.device, scene.cycles.samples = "CPU", options.samples
-    scene.cycles.use_denoising, scene.cycles.use_adaptive_sampling = False, False
+    scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
     scene.cycles.pixel_filter_type = "BOX"
-    render.film_transparent, render.use_persistent_data = True, True
+    render.film_transparent = render.use_persistent_data = True
     render.use_compositing = render.use_sequencer = False
     render.resolution_percentage = options.percent
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"
