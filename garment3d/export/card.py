@@ -18,7 +18,7 @@ from .card_parts import bar, beside, ground, icon, mixed, place, stacked
 from .card_text import CARD, INK, LINE, PAPER, SOFT, Colour, height_of, plain, width_of, wrapped, write
 from .evidence import Evidence, Sight, evidence
 from .likeness_pictures import MISSING, TOO_MUCH, heat
-from .quality_page import LOOKS, fault_name, number, percent
+from .quality_page import LOOKS, fault_name, number, percent, spoken
 
 if TYPE_CHECKING:
     import trimesh
@@ -69,13 +69,14 @@ def card_of(shown: Evidence, quality: Quality, budgets: Sequence[BudgetCheck] = 
 def _banner(quality: Quality) -> Image.Image:
     look, tone = LOOKS[quality.verdict], TONES[quality.verdict]
     left, room = 128, INNER_PX - 128 - 32
-    said = wrapped(quality.sentence, 26, room)
+    sentence = spoken(quality)
+    said = wrapped(sentence, 26, room)
     notes = [wrapped(note, 19, room) for note in quality.notes]
     height = 26 + height_of(1, 40) + height_of(len(said), 26) + sum(height_of(len(n), 19) + 6 for n in notes) + 26
     image = ground(INNER_PX, max(height, 124), mixed(tone, PAPER, 0.13))
     icon(image, (32, 26), 72, look.strokes, tone)
     y = 26 + write(image, (left, 22), look.title, 40, room, tone)
-    y += write(image, (left, y), quality.sentence, 26, room)
+    y += write(image, (left, y), sentence, 26, room)
     for note in quality.notes:
         y += 6 + write(image, (left, y + 6), note, 19, room, SOFT)
     return image
@@ -180,8 +181,8 @@ def _findings(shown: Evidence, quality: Quality, width: int) -> Image.Image:
 
 
 def _telling(sights: Sequence[Sight]) -> np.ndarray | None:
-    """The one picture that says most: where things differ, else a close look, else the first."""
-    for begins in ("Where", "A close", ""):
+    """The one picture that says most: where things differ, a close look, the garment, else the first."""
+    for begins in ("Where", "A close", "The garment", ""):
         for sight in sights:
             if sight.caption.startswith(begins):
                 return sight.pixels

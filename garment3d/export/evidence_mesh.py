@@ -25,6 +25,7 @@ SIZE_PX = 360
 FOV_DEG = 28.0
 """A long lens, as product photos are taken with."""
 LEAST_RING_PX = 14
+MOST_RINGS = 4
 SIDES_DEG = (("In front", 0.0), ("Behind", 180.0))
 QUIET = (198, 194, 187)
 Captioned = tuple[tuple[str, np.ndarray], ...]
@@ -76,8 +77,8 @@ def pieces(mesh: trimesh.Trimesh) -> Captioned:
     labels = _pieces(mesh)
     main = np.bincount(labels).argmax()
     marked = _coloured(mesh, np.where((labels == main)[:, None], QUIET, LINE))
-    loose = np.asarray(mesh.triangles)[labels != main].mean(1)
-    rings = _clusters(loose, 0.15)
+    loose = sorted((np.flatnonzero(labels == label) for label in set(labels.tolist()) - {int(main)}), key=len)
+    rings = [np.asarray(mesh.triangles)[faces].mean(1) for faces in loose[-MOST_RINGS:]]
     return tuple(
         (f"{name}: loose pieces are red", _ringed(marked, _camera(mesh, azimuth_deg), rings))
         for name, azimuth_deg in SIDES_DEG
@@ -152,14 +153,14 @@ def _outwards(mesh: trimesh.Trimesh, loop: np.ndarray) -> float:
     return math.degrees(math.atan2(normal[0], normal[2])) if np.hypot(normal[0], normal[2]) > 1e-9 else 0.0
 
 
-def _clusters(points: np.ndarray, reach: float, most: int = 4) -> list[np.ndarray]:
-    """Up to `most` groups of [K,3] points, each within `reach` of its first one, the largest first."""
+def _clusters(points: np.ndarray, reach: float) -> list[np.ndarray]:
+    """Up to MOST_RINGS groups of [K,3] points, each within `reach` of its first one, the largest first."""
     groups, rest = [], points
     while len(rest):
         near = np.linalg.norm(rest - rest[0], axis=1) <= reach
         groups.append(rest[near])
         rest = rest[~near]
-    return sorted(groups, key=len, reverse=True)[:most]
+    return sorted(groups, key=len, reverse=True)[:MOST_RINGS]
 
 
 def _pieces(mesh: trimesh.Trimesh) -> np.ndarray:

@@ -75,8 +75,14 @@ def banner(quality: Quality) -> str:
     icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{look.path}"/></svg>'
     notes = "".join(f"<li>{escape(note)}</li>" for note in quality.notes)
     notes = f"<ul>{notes}</ul>" if notes else ""
-    said = f"<strong>{look.title}</strong><p>{escape(quality.sentence)}</p>{notes}"
+    said = f"<strong>{look.title}</strong><p>{escape(spoken(quality))}</p>{notes}"
     return f'<div class="verdict {quality.verdict}" role="status">{icon}<div>{said}</div></div>'
+
+
+def spoken(quality: Quality) -> str:
+    """The verdict's sentence without the verdict itself, which stands above it."""
+    head, colon, rest = quality.sentence.partition(": ")
+    return rest[:1].upper() + rest[1:] if colon and head in ("Good", "Check", "Reject") else quality.sentence
 
 
 def front_section(shown: Evidence | None) -> str:
