@@ -3,12 +3,16 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import models
+from .blender import ExportBlender
+from .cameras import ExportCameras
 from .clothes import ClothesMask, LoadClothes
 from .conditioning import Zero123Conditioning
 from .export import SaveGarment
 from .garment import FitShell, OpenHems, Shell
 from .mask import CutOut, ExamplePhoto, QuickMask
 from .meshes import CompareMeshes, LoadMesh
+from .platform import PreparePlatform
+from .report import GarmentReport
 from .sam import LoadSam, SamMask
 from .surface import LoadTripoSR, TripoSRMesh, TripoSRScene, TripoSRTurntable
 from .texture import BakeTexture, Texture
@@ -39,7 +43,11 @@ NODES: list[type[io.ComfyNode]] = [
     ImageViews,
     BakeTexture,
     CompareMeshes,
+    GarmentReport,
+    PreparePlatform,
     SaveGarment,
+    ExportCameras,
+    ExportBlender,
 ]
 
 models.register_folders()

@@ -199,13 +199,19 @@ def image(pictures: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(pictures)).float() / 255
 
 
+def image_of_sizes(pictures: Sequence[np.ndarray]) -> torch.Tensor:
+    """An IMAGE of uint8 pictures of one width; lower ones end in white."""
+    height = max(len(p) for p in pictures)
+    return image([np.pad(p, ((0, height - len(p)), (0, 0), (0, 0)), constant_values=255) for p in pictures])
+
+
 def mask(soft: Sequence[np.ndarray]) -> torch.Tensor:
     """A MASK [B,H,W] of soft masks of one size, bit for bit."""
     return torch.from_numpy(np.stack(soft).astype(np.float32))
 
 
 def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
-    """A MESH of the garments: normals always; uvs, texture, vertex colours if all have them; padded to fit."""
+    """A MESH of the garments: normals always; uvs, maps with tangents, vertex colours if all have them; padded."""
     from ..garment3d.export.parts import parts
 
     solids = [parts(m) for m in meshes]
@@ -213,6 +219,7 @@ def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
     laid_out = all(s.uv is not None for s in solids)
     textured = laid_out and all(s.pixels is not None for s in solids)
     coloured = all(s.colours is not None for s in solids)
+    detailed = laid_out and all(s.normal_map is not None for s in solids)
     return Types.MESH(
         _stack([s.vertices for s in solids], torch.float32),
         _stack([s.faces for s in solids], torch.int64),
@@ -220,6 +227,8 @@ def mesh(meshes: Sequence[trimesh.Trimesh]) -> Types.MESH:
         normals=_stack([s.normals for s in solids], torch.float32),
         vertex_colors=_stack([s.colours[:, :3] for s in solids], torch.float32) if coloured else None,
         texture=image([s.pixels for s in solids]) if textured else None,
+        normal_map=image([s.normal_map for s in solids]) if detailed else None,
+        tangents=_stack([s.tangents for s in solids], torch.float32) if detailed else None,
         vertex_counts=torch.tensor([len(s.vertices) for s in solids]) if padded else None,
         face_counts=torch.tensor([len(s.faces) for s in solids]) if padded else None,
         material={"metallic_factor": 0.0, "roughness_factor": 0.9, "double_sided": True},
@@ -289,6 +298,12 @@ def zero123_orbit(step_deg: float, text: str, elevation_deg: float, radius_offse
     return orbit(step_deg, elevation_deg, radius, hw=(256, 256), azimuths_deg=azimuth_list(text))
 
 
+def nearest_azimuth(orbit: Orbit, azimuth_deg: float) -> int:
+    """Index of the camera that stands nearest to an azimuth, the first of equals."""
+    apart = [abs((own - azimuth_deg + 180) % 360 - 180) for own in orbit.azimuths_deg]
+    return apart.index(min(apart))
+
+
 def on_cpu(views: Views) -> Views:
     """The same views where other nodes expect pictures to be."""
     return dataclasses.replace(views, images=views.images.cpu(), masks=views.masks.cpu())
@@ -322,9 +337,30 @@ def _visual(mesh: Types.MESH, index: int, count: int, solid: trimesh.Trimesh) ->
     if mesh.uvs is None:
         return ColorVisuals(solid)
     uv = _array(mesh.uvs[index][:count]).astype(np.float64) * (1, -1) + (0, 1)
-    atlas = Image.fromarray(_bytes(mesh.texture[index])) if mesh.texture is not None else None
-    material = PBRMaterial(baseColorTexture=atlas, metallicFactor=0.0, roughnessFactor=0.9, doubleSided=True)
+    atlas = None if mesh.texture is None else Image.fromarray(_bytes(mesh.texture[index]))
+    detail = None if mesh.normal_map is None else Image.fromarray(_normal_map(mesh, index, solid, uv))
+    material = PBRMaterial(
+        baseColorTexture=atlas, normalTexture=detail, metallicFactor=0.0, roughnessFactor=0.9, doubleSided=True
+    )
     return TextureVisuals(uv=uv, material=material)
+
+
+def _normal_map(mesh: Types.MESH, index: int, solid: trimesh.Trimesh, uv: np.ndarray) -> np.ndarray:
+    """[S,S,3] uint8 with green up the picture, as glTF and the library have it.
+
+    ComfyUI's own baker measures green along bitangents of top-left uvs, which run down the picture: the tangents that
+    come with its map say so.
+    """
+    from ..garment3d.normals import smooth_normals, tangents
+
+    pixels = _bytes(mesh.normal_map[index])
+    if mesh.tangents is None:
+        return pixels
+    vertices, faces = np.asarray(solid.vertices), np.asarray(solid.faces)
+    upwards = tangents(vertices, faces, uv, smooth_normals(vertices, faces))[:, 3]
+    if (upwards * _array(mesh.tangents[index][: len(upwards), 3])).sum() >= 0:
+        return pixels
+    return np.stack([pixels[..., 0], 255 - pixels[..., 1], pixels[..., 2]], -1)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

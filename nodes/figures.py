@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from ..garment3d.compare import Comparison
     from ..garment3d.garment.fit import Fitted
+    from ..garment3d.garment.prepare import PreparedGarment
     from ..garment3d.garment.target.align import Alignment
     from ..garment3d.garment.texture.bake import Baked
     from ..garment3d.mask.clothes import Found
+    from .report import Judged
 
 
 def figures_text(figures: Any) -> str:
@@ -108,6 +110,31 @@ def comparison_text(found: Comparison, threshold_percent: float) -> str:
     lines.append(f"F-score at {threshold_percent:g} %: {found.f_score:.3f}")
     lines.append(f"normal consistency: {found.normal_consistency:.3f}")
     return "\n".join(lines)
+
+
+def prepared_text(prepared: PreparedGarment) -> str:
+    """What it needs beside what the platform allows, its lighter levels, and warnings."""
+    told = prepared.checks.told
+    lines = [told] + [f"level {k}: {len(m.faces):,} triangles" for k, m in enumerate(prepared.levels, 1)]
+    return with_warnings("\n".join(lines), [w for w in prepared.warnings if w != told])
+
+
+def verdict_text(done: Sequence[Judged]) -> str:
+    """The verdict of each garment, and below it one line per further finding."""
+    return "\n\n".join("\n".join([d.quality.sentence, *(f.sentence for f in d.quality.findings[1:])]) for d in done)
+
+
+def report_text(done: Sequence[Judged]) -> str:
+    """JSON of one garment's assessment, or a list of them."""
+    from ..garment3d.export.quality_json import quality_json
+
+    texts = [quality_json(d.quality, d.budgets) for d in done]
+    return texts[0] if len(texts) == 1 else "[" + ",\n".join(text.strip() for text in texts) + "]\n"
+
+
+def redo_text(done: Sequence[Judged]) -> str:
+    """Such as "140, 160": the views that are worth painting again for any of the garments, the worst first."""
+    return ", ".join(f"{azimuth:g}" for azimuth in dict.fromkeys(a for d in done for a in d.quality.worst))
 
 
 def classes_text(found: Sequence[Found]) -> str:

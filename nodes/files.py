@@ -5,21 +5,29 @@ ComfyUI numbers files by their prefix, so every file of one garment starts with 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import folder_paths
 import numpy as np
-import torch
 
-from ..garment3d.data import Views
+from ..garment3d.data import Opening, Views
 from ..garment3d.errors import SaveError
+from .sockets import AS_IT_IS
 
 if TYPE_CHECKING:
     import trimesh
+
+    from ..garment3d.export.mesh import File, Placement
+    from ..garment3d.garment.platforms import Platform
+    from .jobs import ReportJob
+    from .report import Judged
 
 
 class Saved(NamedTuple):
@@ -29,6 +37,8 @@ class Saved(NamedTuple):
     """Of its GLB, inside the folder."""
     to_file: np.ndarray
     """[4,4] from the canonical frame to the file's metres."""
+    told: str
+    """How it keeps within the platform's budget; empty without a platform."""
 
 
 class SavePlace(NamedTuple):
@@ -64,24 +74,118 @@ class Wanted(NamedTuple):
     """One of the classes, or auto for the likely one."""
     length_cm: float
     """0 for the usual one of the class."""
+    platform: str
+    """One of the platforms, or as it is."""
     metadata: Mapping[str, str]
     """What ComfyUI writes into its files, so that one dropped onto the canvas brings its workflow back."""
 
 
-def save_garment(mesh: trimesh.Trimesh, place: SavePlace, index: int, wanted: Wanted) -> Saved:
-    """Writes one garment in all formats; a SaveError leaves what was there."""
-    from ..garment3d.export.mesh import class_length_cm, mesh_files, placement
+class Sized(NamedTuple):
+    """What a garment is and how long it is in the files."""
+
+    openings: tuple[Opening, ...]
+    """From the top down."""
+    garment_class: str
+    length_cm: float
+
+
+def sized(mesh: trimesh.Trimesh | None, garment_class: str, length_cm: float) -> Sized:
+    """The garment's openings, its class where that is auto, its usual length where that is 0; 70 cm without a mesh."""
+    from ..garment3d.export.mesh import class_length_cm
     from ..garment3d.garment.openings import openings
+
+    if mesh is None:
+        return Sized((), "", length_cm or class_length_cm(""))
+    found = tuple(sorted(openings(mesh), key=lambda o: -o.anchor[1]))
+    kind = likely_class(mesh, {o.name for o in found}) if garment_class == "auto" else garment_class
+    return Sized(found, kind, length_cm or class_length_cm(kind))
+
+
+def save_garment(
+    mesh: trimesh.Trimesh, place: SavePlace, index: int, wanted: Wanted, levels: Sequence[trimesh.Trimesh] = ()
+) -> Saved:
+    """Writes one garment in all formats, its lighter levels beside it; a SaveError leaves what was there."""
+    from ..garment3d.export.mesh import placement
+    from ..garment3d.garment.platforms import budget_check, platform
     from ..garment3d.images import replace_file
 
-    found = sorted(openings(mesh), key=lambda o: -o.anchor[1])
-    kind = likely_class(mesh, {o.name for o in found}) if wanted.garment_class == "auto" else wanted.garment_class
-    length_cm = wanted.length_cm or class_length_cm(kind)
-    files = mesh_files(mesh, found, length_cm, wanted.formats, kind, place.stem(index))
+    size = sized(mesh, wanted.garment_class, wanted.length_cm)
+    row = None if wanted.platform == AS_IT_IS else platform(wanted.platform)
+    stance = () if row is None else (row.facing, row.origin)
+    at = placement(np.asarray(mesh.vertices), size.length_cm, *stance)
+    stem = place.stem(index)
+    files = _plain_files(mesh, levels, wanted.formats, size, stem, at)
+    if row is not None:
+        others = [name for name in wanted.formats if name not in row.formats]
+        files = _platform_files(mesh, levels, row, size, stem) + _plain_files(mesh, (), others, size, stem, at)
     for file in files:
         data = with_metadata(file.data, wanted.metadata) if file.name.endswith(".glb") else file.data
         replace_file(place.folder / file.name, data)
-    return Saved(files[0].name, placement(np.asarray(mesh.vertices), length_cm).matrix())
+    return Saved(f"{stem}.glb", at.matrix(), "" if row is None else budget_check(mesh, row).told)
+
+
+def _plain_files(
+    mesh: trimesh.Trimesh,
+    levels: Sequence[trimesh.Trimesh],
+    formats: Sequence[str],
+    size: Sized,
+    stem: str,
+    at: Placement,
+) -> list[File]:
+    """The garment in these formats, and its levels as GLBs that stand where it does."""
+    from ..garment3d.export.mesh import mesh_files
+
+    found, kind, length_cm = size
+    made = list(mesh_files(mesh, found, length_cm, formats, kind, stem, at=at))
+    for number, level in enumerate(levels, 1):
+        made += mesh_files(level, found, length_cm, ("glb",), kind, f"{stem}LOD{number}", at=at)
+    return made
+
+
+def _platform_files(
+    mesh: trimesh.Trimesh, levels: Sequence[trimesh.Trimesh], row: Platform, size: Sized, stem: str
+) -> list[File]:
+    """The files that a platform wants of a garment as it is; the stem's own underscore divides a level's name."""
+    from ..garment3d.export.platform import platform_files
+    from ..garment3d.garment.platforms import budget_check
+    from ..garment3d.garment.prepare import PreparedGarment
+
+    found, kind, length_cm = size
+    ready = PreparedGarment(mesh, tuple(levels), row, budget_check(mesh, row), ())
+    made = platform_files(ready, found, length_cm, kind, stem)
+    return [file._replace(name=file.name.replace(f"{stem}_LOD", f"{stem}LOD")) for file in made]
+
+
+def save_folder(place: SavePlace, files: Sequence[File]) -> Path:
+    """The folder of all files, new under the place's number; a SaveError leaves nothing of it."""
+    folder = place.folder / f"{place.prefix}_{place.counter:05}"
+    room = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        for name, data in files:
+            (room / name).parent.mkdir(parents=True, exist_ok=True)
+            (room / name).write_bytes(data)
+        room.rename(folder)
+    except OSError as error:
+        raise SaveError(
+            f"{folder} was not saved ({error.strerror}): choose another folder or free some space."
+        ) from error
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    return folder
+
+
+def save_reports(place: SavePlace, todo: Sequence[ReportJob], done: Sequence[Judged]) -> list[Path]:
+    """The pages written, one per garment, with the picture and the JSON beside each."""
+    from ..garment3d.export.quality_json import quality_json
+    from ..garment3d.export.quality_page import quality_html
+    from ..garment3d.images import replace_file, save_png
+
+    pages = [place.folder / f"{place.stem(index)}.html" for index in range(len(done))]
+    for page, job, (quality, budgets, card) in zip(pages, todo, done, strict=True):
+        save_png(page.with_suffix(".png"), card)
+        replace_file(page.with_suffix(".json"), quality_json(quality, budgets).encode())
+        replace_file(page, quality_html(*job, quality, budgets).encode())
+    return pages
 
 
 def with_metadata(glb: bytes, metadata: Mapping[str, str]) -> bytes:
@@ -98,24 +202,23 @@ def with_metadata(glb: bytes, metadata: Mapping[str, str]) -> bytes:
 def save_views(views: Views, place: SavePlace, to_file: np.ndarray) -> None:
     """Writes the pictures as cut-outs, and cameras.json, into a folder beside the first garment."""
     from ..garment3d.export.cameras import cameras_json, view_names
+    from ..garment3d.export.stills import cutouts
     from ..garment3d.images import replace_file, save_png
 
     folder = place.folder / f"{place.stem(0)}views"
     names = view_names(views.orbit.azimuths_deg)
-    for name, pixels in zip(names, _cutouts(views), strict=True):
+    for name, pixels in zip(names, cutouts(over_white(views)), strict=True):
         save_png(folder / name, pixels)
-    replace_file(folder / "cameras.json", cameras_json(views.orbit, names, None, to_file).encode())
+    replace_file(folder / "cameras.json", cameras_json(views.orbit, names, None, to_file, views.seeds).encode())
 
 
-def _cutouts(views: Views) -> np.ndarray:
-    """[V,H,W,4] uint8; a plain background is taken out of the soft edges, any other stays in them."""
-    from ..garment3d.export.stills import cutouts
-    from ..garment3d.images import to_uint8
-
+def over_white(views: Views) -> Views:
+    """The same views on white, from whatever plain colour they stand on; any other background stays in soft edges."""
+    alpha = views.masks[..., None]
     outside = views.images[views.masks == 0]
-    if len(outside) and float((outside.amax(0) - outside.amin(0)).max()) < 1 / 255:
-        return cutouts(views, tuple(outside[0].tolist()))
-    return to_uint8(torch.cat([views.images, views.masks[..., None]], -1).numpy())
+    plain = len(outside) > 0 and float((outside.amax(0) - outside.amin(0)).max()) < 1 / 255
+    rgb = views.images + (1 - alpha) * (1 - outside[0]) if plain else views.images * alpha + 1 - alpha
+    return dataclasses.replace(views, images=rgb.clamp(0, 1))
 
 
 def likely_class(mesh: trimesh.Trimesh, names: set[str]) -> str:

@@ -55,6 +55,29 @@ class HemJob(NamedTuple):
     rgb: np.ndarray
 
 
+class PrepareJob(NamedTuple):
+    """One garment to bring within a budget, and the denser mesh that its normal map shows."""
+
+    mesh: trimesh.Trimesh
+    detail: trimesh.Trimesh | None
+
+
+class SaveJob(NamedTuple):
+    """One garment to save, and its lighter levels."""
+
+    mesh: trimesh.Trimesh
+    levels: list[trimesh.Trimesh]
+
+
+class ReportJob(NamedTuple):
+    """One garment to judge; the first arguments of `assess`."""
+
+    mesh: trimesh.Trimesh
+    rgb: np.ndarray
+    soft: np.ndarray
+    views: Views | None
+
+
 def texture_jobs(
     mesh: Types.MESH,
     image: torch.Tensor,
@@ -63,9 +86,7 @@ def texture_jobs(
     back_mask: torch.Tensor | None,
 ) -> list[TextureJob]:
     """One job per garment of a MESH; its own uvs count, its colours don't."""
-    if (back_image is None) != (back_mask is None):
-        missing, there = ("back_mask", "back_image") if back_mask is None else ("back_image", "back_mask")
-        raise GarmentError(f"{there} is connected without {missing}: connect both, or neither.")
+    _both("back_image", back_image, "back_mask", back_mask)
     shells = convert.trimeshes(_bare(mesh))
     fronts = _photos(image, mask, len(shells))
     backs = [(None, None)] * len(shells) if back_mask is None else _photos(back_image, back_mask, len(shells))
@@ -101,11 +122,55 @@ def hem_jobs(mesh: Types.MESH, image: torch.Tensor, mask: torch.Tensor) -> list[
     return [HemJob(m, soft, rgb) for m, (rgb, soft) in zip(meshes, photos, strict=True)]
 
 
+def prepare_jobs(mesh: Types.MESH, detail: Types.MESH | None) -> list[PrepareJob]:
+    """One job per garment; one detail mesh serves them all."""
+    garments = convert.trimeshes(mesh)
+    dense = [None] if detail is None else convert.trimeshes(detail)
+    matched = convert.matched(dense, len(garments), "detail meshes")
+    return [PrepareJob(m, d) for m, d in zip(garments, matched, strict=True)]
+
+
+def report_jobs(mesh: Types.MESH, image: torch.Tensor, mask: torch.Tensor, views: Views | None) -> list[ReportJob]:
+    """One job per garment, all with the same views."""
+    garments = convert.trimeshes(mesh)
+    photos = _photos(image, mask, len(garments))
+    return [ReportJob(m, rgb, soft, views) for m, (rgb, soft) in zip(garments, photos, strict=True)]
+
+
+def save_jobs(mesh: Types.MESH, levels: Types.MESH | None) -> list[SaveJob]:
+    """One job per garment; the levels' batch holds each garment, and after it its lighter ones."""
+    garments = convert.trimeshes(mesh)
+    listed = [] if levels is None else convert.trimeshes(levels)
+    each, left = divmod(len(listed), len(garments))
+    if left:
+        raise GarmentError(
+            f"There are {len(listed)} levels for {len(garments)} garments: connect mesh and levels of one Prepare For "
+            "Platform."
+        )
+    return [SaveJob(m, listed[i * each + 1 : (i + 1) * each]) for i, m in enumerate(garments)]
+
+
+def backdrop(image: torch.Tensor | None, mask: torch.Tensor | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The photo and its soft mask, or neither; one without the other is a GarmentError."""
+    _both("image", image, "mask", mask)
+    if image is None or mask is None:
+        return None, None
+    photo, soft = convert.photo_and_mask(image, mask)
+    return photo.rgb, soft
+
+
 def pairs(a: Types.MESH, b: Types.MESH) -> list[tuple[trimesh.Trimesh, trimesh.Trimesh]]:
     """The meshes of two batches, one by one; a single one goes with each of the other's."""
     count = max(len(a.vertices), len(b.vertices))
     first, second = (convert.matched(convert.trimeshes(m), count, "meshes") for m in (a, b))
     return list(zip(first, second, strict=True))
+
+
+def _both(name: str, one: torch.Tensor | None, other_name: str, other: torch.Tensor | None) -> None:
+    """Both or neither, else a GarmentError."""
+    if (one is None) != (other is None):
+        missing, there = (name, other_name) if one is None else (other_name, name)
+        raise GarmentError(f"{there} is connected without {missing}: connect both, or neither.")
 
 
 def _bare(mesh: Types.MESH) -> Types.MESH:

@@ -5,6 +5,8 @@ Photos travel as IMAGE, masks as MASK, garments as MESH, files as FILE_3D_GLB, s
 
 from comfy_api.latest import io
 
+from ..garment3d.garment.platforms import PLATFORMS
+
 Views = io.Custom("GARMENT3D_VIEWS")
 """A `garment3d.data.Views`: pictures and masks on the CPU, with the cameras that took them."""
 
@@ -28,3 +30,9 @@ Scene = io.Custom("GARMENT3D_TRIPOSR_SCENE")
 
 CLASSES = ["auto", "tee", "longsleeve", "top", "dress", "skirt", "trousers"]
 """Choices of a garment class combo; its output can be linked to its input."""
+
+AS_IT_IS = "as it is"
+"""A garment that is saved for no platform: on the floor, its front to +Z."""
+
+PLATFORM_IDS = list(PLATFORMS)
+"""Choices of a platform combo."""

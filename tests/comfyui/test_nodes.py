@@ -21,6 +21,10 @@ SAVE = ("Garment3D_Save", {"mesh": ("texture", 0), "filename_prefix": "t/x", "ga
                            "obj": False, "ply": False, "stl": False})  # fmt: skip
 
 
+def changed(node, **inputs):
+    return node[0], node[1] | inputs
+
+
 def array(path, values):
     np.save(path, np.asarray(values, np.float32))
     return ("Probe_LoadArray", {"path": str(path)})

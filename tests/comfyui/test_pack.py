@@ -33,6 +33,10 @@ IDS = {
     "Garment3D_OpenHems",
     "Garment3D_BakeTexture",
     "Garment3D_CompareMeshes",
+    "Garment3D_PreparePlatform",
+    "Garment3D_ExportCameras",
+    "Garment3D_ExportBlender",
+    "Garment3D_Report",
 }
 LOCALES = sorted(p.name for p in (ROOT / "locales").iterdir() if p.is_dir())
 ENTRY_TIME = """
@@ -106,7 +110,7 @@ def test_every_language_covers_the_same(locale):
 
 def test_templates_and_thumbnails_are_served(server):
     names = [p.stem for p in WORKFLOWS]
-    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 8
+    assert sorted(server.get("/workflow_templates")["garment3d"]) == names and len(names) == 11
     for name in names:
         assert server.get(f"/api/workflow_templates/garment3d/{name}.jpg")[:3] == b"\xff\xd8\xff"
 

@@ -31,6 +31,7 @@ LIGHTER = {
     "Garment3D_TripoSRMesh": {"resolution": 64},
     "Garment3D_TripoSRTurntable": {"step_deg": 180.0, "size": 32},
     "KSampler": {"steps": 1},
+    "RenderMesh": {"width": 128, "height": 128},
     "EmptyLatentHunyuan3Dv2": {"resolution": 16},
     "VAEDecodeHunyuan3D": {"octree_resolution": 16},
 }
@@ -76,9 +77,10 @@ def runs(server):
     return done
 
 
-def test_eight_workflows():
+def test_eleven_workflows():
     assert NAMES == ["01_mask", "02_garment", "03_orbit", "04_sam_zero123_triposr", "05_worn_garment",
-                     "06_ksampler_orbit", "07_fit_shell_any_mesh", "08_texture_from_orbit"]  # fmt: skip
+                     "06_ksampler_orbit", "07_fit_shell_any_mesh", "08_texture_from_orbit", "09_blender_package",
+                     "10_vrchat_target", "11_quality_gate"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -50,7 +50,8 @@ class DumpMesh(io.ComfyNode):
 
     @classmethod
     def execute(cls, mesh, path):
-        names = ("vertices", "faces", "uvs", "normals", "vertex_colors", "texture", "vertex_counts", "face_counts")
+        names = ("vertices", "faces", "uvs", "normals", "vertex_colors", "texture", "normal_map",
+                 "tangents", "vertex_counts", "face_counts")  # fmt: skip
         kept = {n: getattr(mesh, n).cpu().numpy() for n in names if getattr(mesh, n) is not None}
         np.savez(path, **kept)
         return io.NodeOutput(ui={"path": [path]})
