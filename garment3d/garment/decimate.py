@@ -13,12 +13,13 @@ import numpy as np
 import trimesh
 
 from ..errors import MeshError
-from .decimate_cloth import Cloth, Faces, cloth_of
-from .decimate_collapse import Limits, State, collapsed, start_of
+from .decimate_apart import LIMITS, Descent, down_to
+from .decimate_cloth import Cloth, cloth_of
+from .decimate_collapse import start_of
 from .hems_carry import carried, kept_vertices
 
-STRICT = (Limits(0.8, 0.35, 0.002), Limits(0.5, 0.2, 0.004), Limits(0.2, 0.05, np.inf))
-"""Tried one after the other, when there is nothing left to collapse."""
+FAR = LIMITS[1].drift
+"""In uv: seams that have moved further may show what lies beside their island."""
 LEAST = 4
 """Fewer triangles than this make no garment."""
 
@@ -60,8 +61,9 @@ def levels(mesh: trimesh.Trimesh, triangles: Sequence[int], progress: Progress |
         if len(mesh.faces) <= asked:
             made[asked] = Decimated(mesh, len(mesh.faces), ())
             continue
-        state = _down_to(cloth, state, asked, lambda left: _tell(progress, start, left, min(triangles)))
-        made[asked] = _result(mesh, cloth, state.faces, asked)
+        found = down_to(cloth, state, asked, lambda left: _tell(progress, start, left, min(triangles)))
+        state = found.state
+        made[asked] = _result(mesh, cloth, found, asked)
     return tuple(made[asked] for asked in triangles)
 
 
@@ -70,28 +72,24 @@ def _tell(progress: Progress | None, start: int, left: int, asked: int) -> None:
         progress(start - left, max(start - asked, 1))
 
 
-def _down_to(cloth: Cloth, state: State, asked: int, tell: Callable[[int], None]) -> State:
-    held = np.zeros(len(cloth.points), bool)
-    for limits in STRICT:
-        while (more := len(state.faces.places) - asked) > 0:
-            # The last round may end one below: most collapses take two faces.
-            lighter = collapsed(cloth, state, more + 1, limits, held)
-            if lighter is None:
-                break
-            state = lighter
-            tell(len(state.faces.places))
-    return state
-
-
-def _result(mesh: trimesh.Trimesh, cloth: Cloth, faces: Faces, asked: int) -> Decimated:
+def _result(mesh: trimesh.Trimesh, cloth: Cloth, found: Descent, asked: int) -> Decimated:
+    faces = found.state.faces
     used, corners = np.unique(faces.wedges, return_inverse=True)
     vertex = cloth.vertex[used]
-    light = carried(
-        mesh,
-        np.asarray(mesh.vertices)[vertex],
-        corners.reshape(-1, 3),
-        kept_vertices(vertex, len(mesh.vertices), faces.origin),
-    )
-    count = len(faces.places)
-    told = f"{count} triangles are left instead of {asked}: seams, edges and openings need them."
-    return Decimated(light, count, (told,) if count > asked else ())
+    origin = kept_vertices(vertex, len(mesh.vertices), faces.origin)
+    light = carried(mesh, np.asarray(mesh.vertices)[vertex], corners.reshape(-1, 3), origin)
+    return Decimated(light, len(faces.places), _warnings(cloth, found, asked))
+
+
+def _warnings(cloth: Cloth, found: Descent, asked: int) -> tuple[str, ...]:
+    count, told = len(found.state.faces.places), []
+    if count > asked:
+        told.append(f"{count} triangles are left instead of {asked}: seams, edges and openings need them.")
+    if found.crossing:
+        told.append(f"{found.crossing} of {count} triangles cut through others: ask for more than {asked}.")
+    drift = float(found.state.drift[np.unique(found.state.faces.wedges)].max()) / cloth.uv_scale
+    if drift > FAR:
+        told.append(
+            f"{count} triangles are few for this texture: beside seams it may be off by {drift:.1%} of its width."
+        )
+    return tuple(told)

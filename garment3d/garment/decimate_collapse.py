@@ -16,7 +16,7 @@ from .decimate_quadric import Quadrics, quadrics_of
 
 TRIED = 3
 """Neighbours a place may go to, the cheapest first."""
-AT_ONCE = 0.25
+AT_ONCE = 0.15
 """Share of the places that a round looks at: fewer is nearer to strict order, and slower."""
 MOST_EDGES = 9
 """Of a place that has taken in another."""
