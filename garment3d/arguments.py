@@ -24,7 +24,7 @@ ENGINES = {
 _RANKS = ("excellent", "good", "medium", "poor")
 PLATFORM_IDS = (
     *(f"vrchat-{kind}-{rank}" for kind in ("mobile", "pc") for rank in _RANKS),
-    *("vrm", "godot", "unity", "unreal", "blender", "print"),
+    *("vrm", "vrm0", "godot", "unity", "unreal", "blender", "print"),
 )
 """Of garment.platforms, which needs numpy."""
 CAMERAS = ("nerf", "colmap", "gltf", "synthetic", "masks")

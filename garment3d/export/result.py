@@ -114,7 +114,7 @@ def _write(result: Result, room: Path, formats: Sequence[str], pictures: np.ndar
     """Mask, views, cameras and meshes; PNG compression leaves Python free, so two threads share it."""
     names = [f"views/{name}" for name in view_names(result.views.orbit.azimuths_deg)]
     placed = placement(np.asarray(result.mesh.vertices), result.length_cm)
-    cameras = cameras_json(result.views.orbit, names, photo_camera(result.soft), placed.matrix())
+    cameras = cameras_json(result.views.orbit, names, photo_camera(result.soft), placed.matrix(), result.views.seeds)
     with ThreadPoolExecutor(2) as pool:
         meshes = pool.submit(
             mesh_files, result.mesh, result.openings, result.length_cm, tuple(formats), result.garment_class

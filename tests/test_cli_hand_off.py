@@ -1,0 +1,164 @@
+"""The command line's hand-off: platforms, camera data sets, the Blender package, the verdict, folders of photos."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from garment3d import __main__ as command
+from garment3d import arguments, pipeline
+from garment3d.data import Views
+from garment3d.export.camera_files import CAMERA_FORMATS
+from garment3d.export.extras import Extras
+from garment3d.export.folder import OURS
+from garment3d.export.result import save
+from garment3d.garment.platforms import PLATFORMS
+from garment3d.pipeline import Settings, run
+from tests.test_cli import QUICK, SENTENCE, draw
+from tests.test_pipeline import draw as draw_other
+
+SMALL = Settings(triangles=3000, texture_px=256, view_px=96, step_deg=120)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    return run(draw_other(tmp_path_factory.mktemp("tee") / "tee.png"), SMALL)
+
+
+@pytest.fixture(scope="module")
+def folder(result, tmp_path_factory):
+    """A folder with everything in it, written twice: the second run replaces the first."""
+    out = tmp_path_factory.mktemp("out") / "tee"
+    everything = Extras(("vrchat-mobile-excellent", "print"), 1, ("nerf", "colmap", "gltf"), True)
+    save(result, out, ("glb",), turntable=False, extras=everything)
+    save(result, out, ("glb",), turntable=False, extras=everything)
+    return out
+
+
+def test_the_choices_are_the_librarys():
+    assert arguments.PLATFORM_IDS == tuple(PLATFORMS)
+    assert set(arguments.CAMERAS) == set(CAMERA_FORMATS) - {"json"}
+
+
+def test_everything_lies_in_folders_of_its_own(folder):
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert {name.split("/")[0] for name in found} <= set(OURS)
+    assert {
+        "platforms/vrchat-mobile-excellent/garment.glb",
+        "platforms/vrchat-mobile-excellent/garment_LOD1.glb",
+        "platforms/print/garment.stl",
+        "dataset/transforms.json",
+        "dataset/sparse/0/images.txt",
+        "dataset/images/120.png",
+        "dataset/garment.glb",
+        "blender/build_scene.py",
+        "blender/garment.obj",
+        "blender/views/000.png",
+    } <= found
+    assert set(json.loads((folder / "report.json").read_text("utf-8"))["files"]) == found
+
+
+def test_a_platforms_version_is_the_garment_within_its_budget(folder, result):
+    whole = trimesh.load(folder / "garment.glb", force="mesh")
+    light = trimesh.load(folder / "platforms" / "vrchat-mobile-excellent" / "garment.glb", force="mesh")
+    lighter = trimesh.load(folder / "platforms" / "vrchat-mobile-excellent" / "garment_LOD1.glb", force="mesh")
+    assert len(lighter.faces) < len(light.faces) <= PLATFORMS["vrchat-mobile-excellent"].triangles < len(whole.faces)
+    np.testing.assert_allclose(light.extents, whole.extents, atol=0.01)
+    assert light.extents[1] == pytest.approx(0.7, abs=1e-3)
+    printed = trimesh.load(folder / "platforms" / "print" / "garment.stl")
+    assert printed.extents[2] == pytest.approx(700, abs=5) and printed.is_watertight
+
+
+def test_the_report_has_a_verdict_and_budgets(folder, result):
+    told = json.loads((folder / "report.json").read_text("utf-8"))
+    assert told["quality"]["verdict"] == result.quality.verdict == "good"
+    assert told["quality"]["views"] == []  # they were drawn from the garment and say nothing about it
+    assert {b["platform"]: b["met"] for b in told["budgets"]}["vrchat-mobile-excellent"] is False
+    assert {b["platform"]: b["met"] for b in told["budgets"]}["vrchat-pc-good"] is True
+
+
+def test_views_from_elsewhere_are_assessed(result, tmp_path):
+    """One of three pictures moved by a tenth of its width: it and no other is worth making again."""
+    images, masks = result.views.images.clone(), result.views.masks.clone()
+    images[1], masks[1] = images[1].roll(10, 1), masks[1].roll(10, 1)
+    from garment3d.images import png_bytes, to_uint8
+
+    (tmp_path / "views").mkdir()
+    for k, azimuth in enumerate((0, 120, 240)):
+        alpha = to_uint8(masks[k].numpy())[..., None]
+        rgba = np.concatenate([to_uint8(images[k].numpy()), alpha], 2)
+        (tmp_path / "views" / f"{azimuth:03}.png").write_bytes(png_bytes(rgba))
+    photo = draw_other(tmp_path / "tee.png")
+    found = run(photo, replace(SMALL, views=tmp_path / "views"))
+    assert [view.azimuth_deg for view in found.quality.views] == [0, 120, 240]
+    assert found.quality.worst == (120,)
+    assert found.quality.verdict != "reject"
+    told = save(found, tmp_path / "out", ("glb",), turntable=False)
+    assert told.quality == found.quality and "120°" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_bad_views_are_painted_again(result, tmp_path, monkeypatch):
+    """A painter that gets the side right from its third seed on: the orbit ends with that picture and that seed."""
+    seeds = []
+
+    def painter(photo, soft, around, models, steps, seed, tell):
+        seeds.append((around.azimuths_deg, seed))
+        at = [result.views.orbit.azimuths_deg.index(a) for a in around.azimuths_deg]
+        images, masks = result.views.images[at].clone(), result.views.masks[at].clone()
+        if seed < 9:
+            for k, azimuth in enumerate(around.azimuths_deg):
+                if azimuth == 120:
+                    images[k], masks[k] = images[k].roll(12, 1), masks[k].roll(12, 1)
+        cameras = tuple(result.views.orbit.cameras[i] for i in at)
+        own = tuple(None if a == 0 else seed for a in around.azimuths_deg)
+        return Views(images, masks, result.views.orbit._replace(cameras=cameras, azimuths_deg=around.azimuths_deg), own)
+
+    monkeypatch.setattr(pipeline, "zero123_views", painter)
+    monkeypatch.setattr(pipeline, "picks_zero123", lambda *_: True)
+    photo = draw_other(tmp_path / "tee.png")
+    found = run(photo, replace(SMALL, seed=7, redo_views=4))
+    assert seeds == [((0, 120, 240), 7), ((120,), 8), ((120,), 9)]
+    assert found.views.seeds == (None, 9, 7)
+    assert found.quality.worst == ()
+    save(found, tmp_path / "out", ("glb",), turntable=False)
+    listed = json.loads((tmp_path / "out" / "cameras.json").read_text())["views"]
+    assert [view["seed"] for view in listed] == [None, 9, 7]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--platform", "nintendo"], ["nintendo", "vrchat-mobile-good"]),
+        (["--cameras", "fbx"], ["fbx", "colmap"]),
+        (["--lods", "2"], ["--lods", "--platform"]),
+        (["--redo-views", "99"], ["99", "20"]),
+    ],
+)
+def test_a_wrong_choice_is_one_sentence(given, words, tmp_path, capsys):
+    photo = draw(tmp_path / "tee.png")
+    try:
+        status = command.main([str(photo), "-o", str(tmp_path / "out"), *given, *QUICK])
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err.strip()
+    assert status != 0 and len(said.splitlines()) == 1 and (SENTENCE.match(said) or "see python" in said)
+    assert all(word in said for word in words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_done_once(tmp_path, capsys):
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    draw(shop / "a.png")
+    given = ["batch", str(shop), "-o", str(tmp_path / "out"), "--workers", "1", *QUICK]
+    assert command.main(given) == 0
+    said = capsys.readouterr().out
+    assert "1 to do" in said and (tmp_path / "out" / "a" / "garment.glb").is_file()
+    assert command.main(given) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert command.main([*given, "--platform", "vrm"]) == 0
+    assert (tmp_path / "out" / "a" / "platforms" / "vrm" / "garment.glb").is_file()
+    assert Image.open(tmp_path / "out" / "a" / "views" / "000.png").size == (64, 64)
