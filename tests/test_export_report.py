@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 from functools import cache
 from html.parser import HTMLParser
 
@@ -13,41 +14,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from garment3d.data import Camera, Opening
+from garment3d.data import Opening
 from garment3d.export import figures as figures_module
+from garment3d.export import quality_json as quality_module
 from garment3d.export import report as report_module
+from garment3d.export.evidence import evidence
 from garment3d.export.figures import figures
 from garment3d.export.page import Pictures, report_html
 from garment3d.export.parts import parts
+from garment3d.export.quality_json import quality_json
+from garment3d.export.quality_page import quality_html
 from garment3d.export.report import Engines, Fitting, ModelUse, Report, TextureShares, report_json
 from garment3d.export.viewer import viewer_html
-from garment3d.render import render
-from tests.solids import textured, tube
+from tests.assessed import AZIMUTHS, BUDGETS, assessed, checked_tube, good, photo_of, tube_and_photo, tube_views
 
-RADIUS, HEIGHT = 0.3, 1.0
 OPENINGS = (Opening("neck", (0.0, 0.5, 0.0)), Opening("hem", (0.0, -0.5, 0.0)))
-
-
-def checked_tube():
-    """A red tube with a 64 px check of darker red."""
-    rows, columns = np.mgrid[:512, :512] // 64
-    pixels = np.where(((rows + columns) % 2)[..., None], (220, 30, 30), (150, 20, 20)).astype(np.uint8)
-    plain = tube(RADIUS, HEIGHT)
-    return textured(plain.vertices, plain.faces, plain.visual.uv, Image.fromarray(pixels))
-
-
-def photo_of(mesh, height_px=200, hw=(240, 200)):
-    """A photo of the mesh over near-white and its mask, from the camera that the mask gives."""
-    camera = Camera("orthographic", float(height_px), (hw[1] / 2, hw[0] / 2), np.diag([1.0, 1, 1, 1]), hw)
-    camera.c2w[2, 3] = 2
-    drawn = render(mesh, camera, (0.95, 0.95, 0.94))
-    return (drawn.rgb.numpy() * 255 + 0.5).astype(np.uint8), drawn.alpha.numpy()
-
-
-@cache
-def tube_and_photo():
-    mesh = checked_tube()
-    return mesh, *photo_of(mesh)
 
 
 @cache
@@ -169,6 +150,105 @@ def test_the_page_asks_for_nothing_but_itself_and_the_saved_files():
     assert not [a for a in Links(links.srcdoc).addresses if not a.startswith("data:")]
 
 
+class NotJson(AssertionError):
+    """A constant that JSON does not know."""
+
+
+def strict(text):
+    def refuse(name):
+        raise NotJson(name)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def same(listed, own):
+    """Whether a value of the JSON is the one it stands for, to six digits; null for what is no number."""
+    if hasattr(own, "_asdict"):
+        return isinstance(listed, dict) and same_keys(listed, own._asdict())
+    if isinstance(own, dict):
+        return same_keys(listed, own)
+    if isinstance(own, (tuple, list)):
+        return len(listed) == len(own) and all(map(same, listed, own))
+    if own is None or isinstance(own, (str, bool)):
+        return listed == own and type(listed) is type(own)
+    return listed is None if not math.isfinite(own) else listed == pytest.approx(float(own), rel=1e-5)
+
+
+def same_keys(listed, own):
+    return set(listed) == set(own) and all(same(listed[key], own[key]) for key in own)
+
+
+def test_the_assessment_in_the_report_is_the_assessment():
+    quality = assessed()
+    whole = strict(report_json(made(quality=quality, budgets=BUDGETS)[0]))
+    found = whole["quality"]
+    assert found.pop("worst") == [90, 180] and same_keys(found, quality._asdict())
+    assert found["findings"][2]["value"] is None and found["shape"]["mirrored_iou"] is None
+    assert found["views"][2]["shift_px"] == [None, 0] and found["views"][3]["seed"] == 2**64 - 1
+    for listed, own in zip(whole["budgets"], BUDGETS, strict=True):
+        held = {"platform": own.platform, "met": own.met, "told": own.told, "budget": asdict(own.budget)}
+        assert same_keys(listed, {**held, **own.load._asdict()})
+    plain = strict(report_json(made()[0]))
+    assert plain["quality"] is None and plain["budgets"] == []
+
+
+def test_the_assessment_alone_is_the_same_block_with_what_repeats_it():
+    quality, repeat = assessed(), {"model": "zero123-xl", "steps": 50, "guidance": 3.0}
+    alone = strict(quality_json(quality, BUDGETS, repeat))
+    whole = strict(report_json(made(quality=quality, budgets=BUDGETS)[0]))
+    assert alone == {"quality": whole["quality"], "budgets": whole["budgets"], "repeat": repeat}
+    assert strict(quality_json(None)) == {"quality": None, "budgets": [], "repeat": {}}
+
+
+def test_every_key_of_the_assessment_is_explained():
+    text = quality_module.__doc__ or ""
+    whole = strict(quality_json(assessed(), BUDGETS))
+    quality, budget = whole["quality"], whole["budgets"][0]
+    parts = (whole, quality, quality["findings"][0], quality["shape"], quality["texture"], quality["views"][0])
+    for key in {key for part in (*parts, budget, budget["budget"]) for key in part}:
+        assert re.search(rf"\b{key}\b", text), key
+    explained = re.findall(r"^ {4}(?: {4})?(\w+) ", text, re.MULTILINE)
+    assert set(explained) == set(whole) | set(quality)
+
+
+@cache
+def pages(quality=assessed):
+    """The report's page and the assessment's own."""
+    report, rgb, soft, mesh = made(quality=quality(), budgets=BUDGETS)
+    views = tube_views()
+    shown = evidence(mesh, rgb, soft, views, report.quality)
+    cut_out = np.stack([sight.pixels for sight in shown.views])
+    pictures = Pictures(rgb, soft, cut_out, AZIMUTHS, viewer_html(parts(mesh)), None, shown)
+    alone = quality_html(mesh, rgb, soft, views, report.quality, BUDGETS, title="<b>T</b>itle")
+    return report_html(report, pictures), alone
+
+
+def test_the_pages_say_what_the_assessment_says_and_run_nothing_of_it():
+    for html in pages():
+        links = Links(html)
+        assert not [a for a in links.addresses if not a.startswith("data:") and a not in made()[0].files]
+        texts = " ".join(links.texts)
+        for said in ("<b>bold</b> & wrong.", "A hole of <i>5 %</i>.", "Whether <it> is mirrored can't be told."):
+            assert said.lower() in texts.lower()
+        assert "it" not in links.tags and "Of no size." in texts and "of <tomorrow>" in texts and "Godot 4" in texts
+        assert 'title="Over its &quot;share&quot;."' in html
+        # A row of the table for each view, and the marks: two bad views, one platform that is not met.
+        assert html.count('<tr class="bad">') == 2 and html.count("<td>18446744073709551615</td>") == 1
+        assert html.count('<tr class="over"') == 1 and html.count('<tr class="met"') == 2
+        assert html.count('<div class="verdict reject"') == 1 and html.count("<li class=") == 3
+    report, alone = pages()
+    assert report.count('<figure class="card bad">') == 2 and "<b>T</b>" not in alone
+    for html in pages(good):
+        assert html.count('<div class="verdict good"') == 1 and "Findings" not in html and 'class="bad"' not in html
+
+
+def test_words_are_enough_for_the_report():
+    report, rgb, soft, _ = made(quality=assessed(), budgets=())
+    pictures = Pictures(rgb, soft, np.zeros((1, 9, 9, 4), np.uint8), (0.0,), "", None)
+    html = report_html(report, pictures)
+    assert "Of no size." in html and "Against the photo" not in html and "Platforms" not in html
+
+
 def test_names_are_shown_and_never_run():
     links = Links(page())
     assert "red & <odd> name" in links.texts and "Look at <this>." in links.texts
@@ -202,3 +282,34 @@ def test_the_garment_is_drawn_in_a_browser_without_network(tmp_path):
     # A tube six tenths as wide as it is high fills a good part of its card, in both of the check's reds.
     assert 0.1 < red.mean() < 0.6
     assert np.ptp(left[red][:, 0]) > 40
+
+
+def opened(pages_in_windows, tmp_path):
+    """What pages tell the console, and how far each is wider than its window of a width."""
+    frames = ""
+    for k, (html, width) in enumerate(pages_in_windows):
+        (tmp_path / f"{k}.html").write_text(html, encoding="utf-8")
+        frames += f'<iframe src="{k}.html" style="width:{width}px;height:800px;border:0"></iframe>'
+    probe = (
+        "onload=()=>setTimeout(()=>{document.body.dataset.beyond=[...document.querySelectorAll('iframe')].map("
+        "f=>f.contentDocument.documentElement).map(d=>d.scrollWidth-d.clientWidth)},500)"
+    )
+    (tmp_path / "frames.html").write_text(f"<body>{frames}<script>{probe}</script></body>", encoding="utf-8")
+    options = ["--allow-file-access-from-files", "--enable-logging=stderr", "--dump-dom", "--window-size=1300,900"]
+    done = subprocess.run(
+        [*chromium(), *options, (tmp_path / "frames.html").as_uri()], check=True, capture_output=True, timeout=90
+    )
+    told = [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
+    found = re.search(r'data-beyond="([-\d,]+)"', done.stdout.decode(errors="replace"))
+    return told, [int(n) for n in found[1].split(",")] if found else None
+
+
+def test_the_pages_open_without_a_word_on_the_console_and_within_the_window(tmp_path):
+    told, beyond = opened([(html, width) for html in pages() for width in (390, 1280)], tmp_path)
+    assert told == [] and beyond == [0, 0, 0, 0]
+
+
+def test_a_page_that_goes_wrong_would_be_seen(tmp_path):
+    wrong = "<!DOCTYPE html><body style='margin:0'><p style='width:500px'>wide<script>nothing()</script>"
+    told, beyond = opened([(wrong, 390), ("<!DOCTYPE html>", 90)], tmp_path)
+    assert any("nothing is not defined" in line for line in told) and beyond == [110, 0]
