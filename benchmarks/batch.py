@@ -4,7 +4,7 @@
 
 The first run is killed with its whole process group (SIGKILL) at a random moment; the second goes on and loses one
 worker to a SIGKILL; the third finds nothing to do. Photos are 360×480 pixels; garments are saved as GLB with 512 px
-textures, 5000 triangles and 18 views of 256 px, without turntables. POSIX only, as it kills process groups.
+textures, 5000 triangles and 6 views of 256 px, without turntables. POSIX only, as it kills process groups.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def child(photos: Path, out: Path, workers: int) -> None:
     from garment3d.batch.run import run_batch
     from garment3d.pipeline import Settings
 
-    settings = Settings(texture_px=512, triangles=5000, view_px=256)
+    settings = Settings(texture_px=512, triangles=5000, view_px=256, step_deg=60.0)
     print(
         run_batch(photos, out, settings, BatchOptions(workers=workers, formats=("glb",), turntable=False)), flush=True
     )
