@@ -242,6 +242,15 @@ def test_the_pages_say_what_the_assessment_says_and_run_nothing_of_it():
         assert html.count('<div class="verdict good"') == 1 and "Findings" not in html and 'class="bad"' not in html
 
 
+def test_drawn_views_are_not_marked_where_others_were_assessed():
+    report, rgb, soft, mesh = made(quality=assessed())
+    shown = evidence(mesh, rgb, soft, tube_views(), report.quality)
+    drawn = np.stack([sight.pixels[::-1] for sight in shown.views])
+    drawn[2] = shown.views[2].pixels
+    html = report_html(report, Pictures(rgb, soft, drawn, AZIMUTHS, "", None, shown))
+    assert html.count('<figure class="card bad">') == 1
+
+
 def test_words_are_enough_for_the_report():
     report, rgb, soft, _ = made(quality=assessed(), budgets=())
     pictures = Pictures(rgb, soft, np.zeros((1, 9, 9, 4), np.uint8), (0.0,), "", None)

@@ -106,6 +106,27 @@ def test_each_azimuth_keeps_the_better_picture_and_nothing_gets_worse():
     assert done.quality == judge(done.views)
 
 
+def test_the_assessment_itself_can_judge():
+    from garment3d.quality.assess import assess
+    from tests.assessed import tube_and_photo, tube_views
+
+    mesh, rgb, soft = tube_and_photo()
+    moved, right = tube_views(), at_azimuths(tube_views(), (270.0,))  # the tube looks the same from both sides
+
+    def paint(azimuths_deg, seed):
+        assert azimuths_deg == (90.0,)
+        at_90 = at_azimuths(moved, (90.0,))
+        return replace(right, orbit=at_90.orbit, seeds=(seed,)) if seed == 9 else replace(at_90, seeds=(seed,))
+
+    def judged(views):
+        return assess(mesh, rgb, soft, views, expected=("waist", "hem"))
+
+    before = judged(moved)
+    assert before.worst == (90.0,)
+    done = redo_worst(moved, before, paint, judged, 5, 8)
+    assert done.redone == (90.0,) and done.quality.worst == () and done.views.seeds == (None, 9, 7, 2**64 - 1)
+
+
 def test_a_seed_is_never_tried_twice_for_an_azimuth():
     views, calls = start(seed=100), []
     redo_worst(views, judge(views), recorded(calls), judge, 4, 98)

@@ -76,13 +76,20 @@ def _hero(report: Report, pictures: Pictures) -> str:
 
 def _strip(report: Report, pictures: Pictures) -> str:
     """All views side by side, those worth making again marked."""
-    bad = report.quality.worst if report.quality is not None else ()
     cards = (
-        figure(Sight(f"{azimuth:g}°", rgba), VIEW_PX, "bad" if azimuth in bad else "")
-        for azimuth, rgba in zip(pictures.azimuths_deg, pictures.views, strict=True)
+        figure(Sight(f"{azimuth:g}°", rgba), VIEW_PX, "bad" if _is_bad(k, report, pictures) else "")
+        for k, (azimuth, rgba) in enumerate(zip(pictures.azimuths_deg, pictures.views, strict=True))
     )
     small = f"{len(pictures.views)} pictures, calibrated in cameras.json"
     return section("Views", small, f'<div class="strip" tabindex="0">{"".join(cards)}</div>')
+
+
+def _is_bad(k: int, report: Report, pictures: Pictures) -> bool:
+    """Whether the k-th view is worth making again; drawn ones are not, where others were assessed."""
+    shown = pictures.evidence
+    if report.quality is None or shown is None or k >= min(len(shown.views), len(report.quality.views)):
+        return False
+    return report.quality.views[k].bad and np.array_equal(shown.views[k].pixels, pictures.views[k])
 
 
 def _numbers(report: Report, pictures: Pictures) -> str:
