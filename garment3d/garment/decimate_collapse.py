@@ -95,9 +95,13 @@ def collapsed(cloth: Cloth, state: State, most: int, limits: Limits, held: np.nd
     count = len(cloth.points)
     edges = edges_of(state.faces, count)
     moves = _moves(cloth, state, edges, limits, held)
-    stars = _stars(state.faces, count)
-    moves = _chosen(cloth, state.faces, stars, moves, _Neighbours(edges, count), limits)
-    moves = _apart(state.faces, stars, moves, count)
+    if not len(moves.gone):
+        return None
+    stars, neighbours = _stars(state.faces, count), _Neighbours(edges, count)
+    best = _chosen(cloth, state.faces, stars, moves, neighbours, limits, AT_ONCE)
+    if not len(best.gone):  # all that is cheap is forbidden
+        best = _chosen(cloth, state.faces, stars, moves, neighbours, limits, 1.0)
+    moves = _apart(state.faces, stars, best, count)
     moves = moves.at(np.flatnonzero(np.cumsum(moves.faces) <= most))
     return _applied(cloth, state, moves) if len(moves.gone) else None
 
@@ -180,14 +184,20 @@ class _Neighbours:
 
 
 def _chosen(
-    cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, neighbours: _Neighbours, limits: Limits
+    cloth: Cloth,
+    faces: Faces,
+    stars: _Stars,
+    moves: _Moves,
+    neighbours: _Neighbours,
+    limits: Limits,
+    share: float,
 ) -> _Moves:
-    """The cheapest collapse of each place that may be done, among the cheapest places, by rising cost."""
+    """The cheapest collapse of each place that may be done, among the cheapest share of places, by rising cost."""
     order = np.lexsort([moves.cost, moves.gone])
     first = np.flatnonzero(np.diff(moves.gone[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(first, np.diff(first, append=len(order)))
     cheapest = np.sort(moves.cost[order[first]])
-    bound = cheapest[min(len(cheapest) - 1, int(AT_ONCE * len(cheapest)) + 50)]
+    bound = cheapest[min(len(cheapest) - 1, int(share * len(cheapest)) + 50)]
     done = np.zeros(len(cloth.points), bool)
     found: list[np.ndarray] = []
     for turn in range(TRIED):
