@@ -60,7 +60,8 @@ def assess(
     pair = Pair(float("nan"), float("nan"))
     if views is not None:
         pair = Pair(mirrored_iou(views), drawn_mirrored_iou(scene, views))
-    findings = ordered([*garment_findings(shape), *texture_findings(texture), *view_findings(seen, pair)])
+    on_cloth = [*garment_findings(shape), *texture_findings(texture, shape.loops.thick)]
+    findings = ordered([*on_cloth, *view_findings(seen, pair)])
     bad = {finding.where for finding in findings}
     return Quality(
         verdict=verdict_of(findings),

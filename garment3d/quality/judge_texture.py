@@ -10,8 +10,8 @@ from .findings import Finding
 from .texture import Front, Layout, Texture
 
 
-def texture_findings(texture: Texture | None) -> Iterator[Finding]:
-    """The Findings on a texture, in the order of FAULTS."""
+def texture_findings(texture: Texture | None, thick: bool) -> Iterator[Finding]:
+    """The Findings on a texture, in the order of FAULTS; both sides of `thick` cloth may share their texels."""
     if texture is None:
         yield Finding("no_texture", "warn", "mesh", 0, 1, "The garment has no texture: bake one from its photo.")
         return
@@ -19,7 +19,7 @@ def texture_findings(texture: Texture | None) -> Iterator[Finding]:
     if texture.halo > limits.HALO:
         told = f"Along the outline the cloth takes {texture.halo:.0%} of the background's colour: tighten the mask."
         yield Finding("white_halo", "warn", "atlas", texture.halo, limits.HALO, told)
-    yield from _layout(texture.layout)
+    yield from _layout(texture.layout._replace(overlap=0.0) if thick else texture.layout)
 
 
 def texture_notes(texture: Texture | None) -> Iterator[str]:

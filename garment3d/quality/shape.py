@@ -30,6 +30,8 @@ class Loops(NamedTuple):
     missing: tuple[str, ...]
     """Openings that were expected and are not there."""
     found: tuple[str, ...]
+    thick: bool
+    """The cloth has an inside, and with it no edges: then openings can only be counted."""
 
 
 class Shape(NamedTuple):
@@ -83,14 +85,15 @@ def loops_of(scene: Scene, expected: Sequence[str] | None) -> Loops:
     big = [i for i, name in enumerate(names) if name != "hole"]
     holes = [i for i in range(len(loops)) if i not in big]
     missing: list[str] = []
+    thick = not loops and is_thick(scene, expected)
     if expected is not None:
         extra = _least_likely(scene, big, names, loops, expected)[: max(len(big) - len(expected), 0)]
         holes += extra
         big = [i for i in big if i not in extra]
-        if len(big) < len(expected) and not _is_thick(scene, len(expected), loops):
+        if len(big) < len(expected) and not thick:
             left = Counter(expected) - Counter(names[i] for i in big)
             missing = sorted(left.elements())[: len(expected) - len(big)]
-    return Loops(tuple(loops[i] for i in holes), tuple(missing), tuple(sorted(names[i] for i in big)))
+    return Loops(tuple(loops[i] for i in holes), tuple(missing), tuple(sorted(names[i] for i in big)), thick)
 
 
 def _least_likely(
@@ -127,13 +130,11 @@ def _length(points: np.ndarray) -> float:
     return float(np.linalg.norm(np.roll(points, -1, 0) - points, axis=1).sum())
 
 
-def _is_thick(scene: Scene, expected: int, loops: list[np.ndarray]) -> bool:
-    """Whether the cloth has an inside: closed, with a handle for every opening beyond the first."""
-    if loops:
-        return False
+def is_thick(scene: Scene, expected: Sequence[str] | None) -> bool:
+    """Whether a closed mesh is cloth with an inside: it has a handle for every opening beyond the first."""
     vertices, faces = np.asarray(scene.mesh.vertices), np.asarray(scene.mesh.faces)
-    cells = np.round(vertices / (1e-6 * scene.longest))
+    cells = np.round(vertices / (1e-6 * max(scene.longest, 1e-300)))
     place = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)[faces]
     edges = np.unique(np.sort(place[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)
     handles = 1 - (len(np.unique(place)) - len(edges) + len(faces)) / 2
-    return handles >= max(expected - 1, 1)
+    return handles >= max(len(expected or ()) - 1, 1)

@@ -74,7 +74,7 @@ VIEWS: dict[str, tuple[str, Callable[[Specimen, int], Specimen]]] = {
     "moved by 3 %": ("shifted_view", lambda s, k: view_moved(s, k, 0.03)),
     "moved by 6 %": ("shifted_view", lambda s, k: view_moved(s, k, 0.06)),
     "6 % too large": ("scaled_view", lambda s, k: view_scaled(s, k, 1.06)),
-    "from 60° aside": ("wrong_view", lambda s, k: view_of_another(s, k, 3)),
+    "from 60° aside": ("wrong_view", lambda s, k: view_of_another(s, k, 60.0)),
     "white halo": ("white_halo", lambda s, k: view_halo(s, k)),
     "another colour": ("colour_drift", lambda s, k: view_tinted(s, k)),
     "empty": ("empty_view", lambda s, k: view_empty(s, k)),
@@ -320,9 +320,10 @@ def view_scaled(specimen: Specimen, index: int, factor: float) -> Specimen:
     return with_view(specimen, index, np.stack([grown(c, 1.0) for c in np.moveaxis(rgb, 2, 0)], 2), grown(soft, 0.0))
 
 
-def view_of_another(specimen: Specimen, index: int, steps: int) -> Specimen:
-    """The picture from so many azimuths on in the place of this one."""
+def view_of_another(specimen: Specimen, index: int, away_deg: float) -> Specimen:
+    """The picture from so many degrees on, or nearly, in the place of this one."""
     assert specimen.views is not None
+    steps = round(away_deg / specimen.views.orbit.azimuths_deg[1])
     return with_view(specimen, index, *view_arrays(specimen, (index + steps) % len(specimen.views.images)))
 
 
