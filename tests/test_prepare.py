@@ -245,6 +245,14 @@ def test_a_detail_of_ones_own_makes_the_map():
     assert picture.size == (256, 256) and away[100:156, 100:156].max() > 20 and away[:, :60].max() <= 2
 
 
+def test_a_detail_that_lies_elsewhere_is_told_of_and_leaves_the_map_flat():
+    plain = tube()
+    mesh = textured(plain.vertices, plain.faces, plain.visual.uv, Image.new("RGB", (64, 64)))
+    ready = prepare(mesh, platform("vrm"), 70, detail=tube(3, 8))
+    assert "own frame" in ready.warnings[0] and "3.6 beside" in ready.warnings[0]
+    assert (np.asarray(ready.mesh.visual.material.normalTexture) == (128, 128, 255)).all()
+
+
 def test_more_than_the_share_is_made_when_asked_for_and_said(garments):
     mesh, _ = garments["tshirt"]
     ready = prepare(mesh, platform("vrchat-mobile-good"), 68, triangles=3_600)

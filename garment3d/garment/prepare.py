@@ -26,6 +26,8 @@ MOST_LODS = 5
 FEWEST = 64
 """A level of fewer triangles shows no garment and is not made."""
 SMALLEST_PX = 16
+OUTSIDE = 0.05
+"""Of the longest side: a detail whose box is further out is told of."""
 
 Progress = Callable[[int, int], None]
 
@@ -87,7 +89,7 @@ def prepare(
     dressed = [_with_inside(_dressed(one.mesh, maps), thickness) for one in made]
     tell(65, 100)(1, 1)
     checks = budget_check(dressed[0], chosen)
-    warnings = _warnings(mesh, made, maps, checks, texture_px, chosen)
+    warnings = (*_strangers(mesh, detail), *_warnings(mesh, made, maps, checks, texture_px, chosen))
     return PreparedGarment(dressed[0], tuple(dressed[1:]), chosen, checks, warnings)
 
 
@@ -178,6 +180,20 @@ def _dressed(mesh: trimesh.Trimesh, maps: _Maps) -> trimesh.Trimesh:
 def _with_inside(mesh: trimesh.Trimesh, thickness: float) -> trimesh.Trimesh:
     """The mesh with an inside so far within; a closed one has one already."""
     return solidify(mesh, thickness) if thickness and _lip_edges(mesh) else mesh
+
+
+def _strangers(mesh: trimesh.Trimesh, detail: trimesh.Trimesh | None) -> tuple[str, ...]:
+    """A warning where the detail does not lie where the mesh does."""
+    if detail is None:
+        return ()
+    here, there = (np.stack([np.min(m.vertices, 0), np.max(m.vertices, 0)]) for m in (mesh, detail))
+    apart, side = float(np.abs(here - there).max()), float(np.ptp(here, axis=0).max())
+    if apart <= OUTSIDE * side:
+        return ()
+    return (
+        f"The detail's box lies up to {apart:.3g} beside the garment's, whose longest side is {side:.3g}: "
+        "the normal map stays flat where they are apart, so give a detail in the garment's own frame.",
+    )
 
 
 def _warnings(
