@@ -116,7 +116,7 @@ def gltf(folder, images):
     def pixels(view, points):
         node = nodes[images[view]]
         lens = tree["cameras"][node["camera"]]
-        assert node["name"] == lens["name"] == "view_" + images[view].split("/")[1][:-4]
+        assert node["name"] == lens["name"] == named(images[view])
         turn = Rotation.from_quat(node["rotation"]).as_matrix()
         local = (points - node["translation"]) @ turn
         if lens["type"] == "orthographic":
@@ -132,6 +132,10 @@ def gltf(folder, images):
         return (flat * [1, -1] + 1) / 2 * frame - [x, y]
 
     return pixels
+
+
+def named(file):
+    return "view_" + file.split("/")[1][:-4].replace(".", "_")
 
 
 def chunks(glb):

@@ -17,6 +17,7 @@ from garment3d.meshes import read_mesh
 from garment3d.views.rendered import rendered_orbit
 from tests.camera_markers import LENGTH_CM, ORBITS, PLACES, balls, data_set, metres, write
 from tests.solids import tube
+from tests.test_camera_formats import named
 
 NAMES = [*ORBITS, "cropped"]
 BLENDER = Path(__file__).with_name("blender") / "look_through.py"
@@ -59,7 +60,7 @@ def test_trimesh_finds_the_camera_nodes_where_the_dots_want_them(sets, name):
     boxes = {node["name"]: node["extras"] for node in tree["nodes"] if "camera" in node}
 
     def pixels(file, point):
-        node = f"view_{Path(file).stem}"
+        node = named(file)
         local = np.linalg.inv(scene.graph.get(node)[0]) @ [*point, 1]
         wh = np.array(boxes[node]["frame_wh_px"])
         flat = local[:2] / -local[2] / np.tan(lenses[node]["perspective"]["yfov"] / 2) * [wh[1] / wh[0], 1]
@@ -96,9 +97,7 @@ def test_blender_looks_through_the_cameras_onto_the_dots(sets, tmp_path):
     for index, name in enumerate((*NAMES, "flat")):
         seen = json.loads((tmp_path / f"{index}.json").read_text())
         made = sets[name]
-        miss = max(
-            np.abs(np.array(seen[f"view_{Path(made.images[d.view]).stem}"][d.ball]) - d.xy_px).max() for d in made.dots
-        )
+        miss = max(np.abs(np.array(seen[named(made.images[d.view])][d.ball]) - d.xy_px).max() for d in made.dots)
         assert miss < (0.4 if name == "cropped" else 0.2), name
 
 

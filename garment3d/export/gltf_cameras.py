@@ -41,7 +41,7 @@ def with_cameras(glb: bytes, orbit: Orbit, names: Sequence[str], frame_to_file: 
     cameras, nodes = tree.setdefault("cameras", []), tree.setdefault("nodes", [])
     scene = tree.setdefault("scenes", [{}])[tree.setdefault("scene", 0)].setdefault("nodes", [])
     for camera, azimuth, file in zip(orbit.cameras, orbit.azimuths_deg, names, strict=True):
-        name = f"view_{PurePosixPath(file).stem}"
+        name = node_name(file)
         straight, box = _straight(camera)
         scene.append(len(nodes))
         extras = {
@@ -54,6 +54,11 @@ def with_cameras(glb: bytes, orbit: Orbit, names: Sequence[str], frame_to_file: 
         nodes.append({"name": name, "camera": len(cameras), **_pose(straight, frame_to_file), "extras": extras})
         cameras.append({"name": name, **_lens(straight, scale)})
     return _put_together(tree, rest)
+
+
+def node_name(file: str) -> str:
+    """`view_020` of the picture `…/020.png` and `view_022_5` of `022.5.png`: three.js drops dots from names."""
+    return f"view_{PurePosixPath(file).stem}".replace(".", "_")
 
 
 def _straight(camera: Camera) -> tuple[Camera, list[int]]:
