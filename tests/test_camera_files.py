@@ -1,6 +1,7 @@
 """A data set folder of the views: COLMAP's points, names, and what is said where it can't be written."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_the_folder_has_stable_names_and_says_nothing_else(plain):
         [f"{place}/{name}" for place in ("images", "masks") for name in pictures_]
         + [f"sparse/0/{name}.txt" for name in ("cameras", "images", "points3D")]
         + [f"transforms{split}.json" for split in ("", "_train", "_val", "_test")]
-        + ["cameras.json", "garment.glb", "points3d.ply"]
+        + ["README.txt", "cameras.json", "garment.glb", "points3d.ply"]
     )
     cloud = trimesh.load(folder / json.loads((folder / "transforms.json").read_text())["ply_file_path"])
     listed = np.array([line[1:7] for line in Colmap(folder).points], float)
@@ -149,9 +150,9 @@ def test_seeds_and_the_photos_camera_are_in_cameras_json():
     views = replace(pictures(around), seeds=(None, 7))
     photo = photo_camera(np.pad(np.ones((10, 10), np.float32), 5))
     files = camera_files(views, balls(), 70, ("json",), photo=photo)
-    whole = json.loads(files[-1].data)
+    whole = json.loads(files[-2].data)
     assert [view["seed"] for view in whole["views"]] == [None, 7] and whole["photo"]["size_wh"] == [20, 20]
-    assert [view["file"] for view in whole["views"]] == [file.name for file in files[:-1]]
+    assert [view["file"] for view in whole["views"]] == [file.name for file in files[:-2]]
 
 
 def test_without_a_garment_the_metres_come_from_the_photos_side():
@@ -161,9 +162,24 @@ def test_without_a_garment_the_metres_come_from_the_photos_side():
         for mesh in (balls(), None)
     )
     scales = [json.loads(files["transforms.json"])["scale"] for files in (with_mesh, without)]
-    assert abs(scales[1] / scales[0] - 1) < 0.1 and "points3d.ply" not in without
+    assert abs(scales[1] / scales[0] - 1) < 0.1
+    told = [line.split() for line in without["sparse/0/points3D.txt"].decode().split("\n")[1:-1]]
+    inside = np.array([line[1:4] for line in told], float)
+    away = np.linalg.norm(inside[:, None] - metres(PLACES), axis=2).min(1)
+    # Four silhouettes of balls leave columns about the balls, and nothing says that a view sees such a point.
+    assert len(told) > 20 and np.median(away) < 0.05 and {tuple(line[7:]) for line in told} == {("-1",)}
     with pytest.raises(ViewsError, match="mask of the view at 0° is empty"):
         camera_files(replace(views, masks=views.masks * 0), None, 70)
+
+
+def test_the_readme_tells_of_the_files_that_are_there_and_of_no_others():
+    views = pictures(orbit(180.0, hw=(64, 64)))
+    for formats in (("nerf",), ("colmap", "json"), ("synthetic", "gltf", "masks")):
+        *files, readme = camera_files(views, balls(), 70, formats, points=10)
+        headings = re.findall(r"^[a-z].*[/a-z]$", readme.data.decode().split("images/ holds")[1], re.MULTILINE)
+        told = {name for line in headings if line.endswith(("/", ".json", ".glb", ".ply")) for name in line.split(", ")}
+        folders = {file.name.rpartition("/")[0] + "/" for file in files if "/" in file.name}
+        assert told | {"images/"} == folders | {file.name for file in files if "/" not in file.name}
 
 
 def test_what_can_not_be_written_is_said():

@@ -12,12 +12,13 @@ from ..camera import unproject
 from ..data import Camera, Opening, Views
 from ..errors import MeshError, ViewsError
 from ..images import png_bytes
+from .camera_readme import how_to
 from .cameras import cameras_json, view_names
 from .colmap import colmap_files, points_ply
 from .gltf_cameras import with_cameras
 from .mesh import File, mesh_files, placement
 from .nerf import synthetic_files, transforms_json
-from .points import Points, surface_points
+from .points import Points, hull_points, surface_points
 from .stills import cutouts
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def camera_files(
     photo: Camera | None = None,
     points: int = 10_000,
 ) -> tuple[File, ...]:
-    """images/*.png, cut out with alpha, and the files of each of CAMERA_FORMATS asked for, all in metres.
+    """images/*.png, cut out with alpha, README.txt and the files of each of CAMERA_FORMATS asked for, all in metres.
 
     One folder for everybody: `nerf` is read by instant-ngp and nerfstudio, `colmap` by COLMAP, the first 3DGS and the
     trainers after it, `synthetic` by readers of the first NeRF's data sets. No views raise ViewsError, and so does
@@ -46,7 +47,7 @@ def camera_files(
 
     Args:
         mesh: the canonical garment that is saved beside it: frame, size and points. Without it the garment's height
-            is read off the view nearest to the photo's side, and there are no points.
+            is read off the view nearest to the photo's side, and the points fill the silhouettes' visual hull.
         length_cm: vertical extent of the garment in the files.
         photo: the photo's own camera, for cameras.json.
         points: how many are spread over the mesh, before those are left out that fewer than two views show.
@@ -56,8 +57,9 @@ def camera_files(
     files = [f"images/{name}" for name in names]
     extent = _seen_extent(views) if mesh is None else np.asarray(mesh.vertices)
     frame = placement(extent, length_cm).matrix()
-    starts = {"nerf", "colmap", "synthetic"} & set(formats)
-    sparse = surface_points(mesh, views, points) if mesh is not None and starts else None
+    sparse = None
+    if {"nerf", "colmap", "synthetic"} & set(formats):
+        sparse = hull_points(views, points) if mesh is None else surface_points(mesh, views, points)
     pixels = cutouts(views)
     out = [*_pictures("images", names, pixels)]
     if "masks" in formats:
@@ -99,7 +101,7 @@ def _texts(
         out += colmap_files(orbit, files, frame, sparse)
     if "json" in formats:
         out.append(File("cameras.json", cameras_json(orbit, files, photo, frame, views.seeds).encode()))
-    return out
+    return [*out, File("README.txt", how_to(formats).encode())]
 
 
 def _pictures(folder: str, names: Sequence[str], pixels: np.ndarray) -> list[File]:

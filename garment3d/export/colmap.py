@@ -95,8 +95,9 @@ def _points(points: Points | None, frame_to_file: np.ndarray) -> list[str]:
     for i, (xyz, rgb) in enumerate(zip(_placed(points.xyz, frame_to_file).tolist(), points.rgb.tolist(), strict=True)):
         views = np.flatnonzero(points.seen[:, i])
         track = " ".join(f"{view + 1} {order[view, i]}" for view in views)
-        # The error is 0 because nothing was matched: the points are the garment's own.
-        lines.append("{} {:.7g} {:.7g} {:.7g} {} {} {} 0 {}".format(i + 1, *xyz, *rgb, track))
+        # Nothing was matched: a point of the garment's own has no error, and one that no view sees an unknown one.
+        error = 0 if len(views) else -1
+        lines.append("{} {:.7g} {:.7g} {:.7g} {} {} {} {} {}".format(i + 1, *xyz, *rgb, error, track).rstrip())
     return lines
 
 

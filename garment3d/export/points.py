@@ -30,7 +30,7 @@ class Points(NamedTuple):
     rgb: np.ndarray
     """[P,3] uint8 sRGB, the mean of the pictures that show the point."""
     seen: np.ndarray
-    """[V,P] bool, one row per view."""
+    """[V,P] bool, one row per view; none at all for points that are only known to be somewhere inside."""
     xy_px: np.ndarray
     """[V,P,2] float64 position in each picture, seen there or not."""
 
@@ -57,6 +57,24 @@ def surface_points(mesh: trimesh.Trimesh, views: Views, count: int = 10_000, see
     rgb = np.round(255 * (np.stack(colours) * weight).sum(0)).clip(0, 255).astype(np.uint8)
     kept = known.sum(0) >= min(2, len(known))
     return Points(xyz[kept], rgb[kept], known[:, kept], np.stack(places)[:, kept])
+
+
+def hull_points(views: Views, count: int = 10_000, seed: int = 0) -> Points:
+    """At most `count` Points inside all silhouettes, for views without a garment: where a 3DGS may start looking.
+
+    They are spread through the visual hull, so no view is said to see them; the colour is the mean of all pictures
+    there. Where silhouettes contradict each other there may be none.
+    """
+    inside = np.random.default_rng(seed).uniform(-0.6, 0.6, (count * 16, 3))
+    for camera, soft in zip(views.orbit.cameras, views.masks, strict=True):
+        xy_px = project(camera, inside)[0]
+        # What a picture cuts off it says nothing about.
+        inside = inside[(_looked_up(soft[..., None], xy_px)[:, 0] >= 0.5) | ~_framed(camera, xy_px)]
+    xyz = inside[:count]
+    places = np.stack([project(camera, xyz)[0] for camera in views.orbit.cameras])
+    colours = [_looked_up(image, xy_px) for image, xy_px in zip(views.images, places, strict=True)]
+    rgb = np.round(255 * np.mean(colours, axis=0)).clip(0, 255).astype(np.uint8)
+    return Points(xyz, rgb, np.zeros((len(places), len(xyz)), bool), places)
 
 
 def _spread(vertices: np.ndarray, faces: np.ndarray, count: int, seed: int) -> np.ndarray:
