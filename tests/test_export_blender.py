@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from garment3d.camera import mask_box, orbit, orbit_camera, photo_camera, project
 from garment3d.data import Opening, Orbit, Views
 from garment3d.errors import MeshError, ViewsError
 from garment3d.export.blender import blender_files, lens, photo_picture
-from garment3d.export.blender_groups import outer_layer, pin, rings, seams
+from garment3d.export.blender_groups import Ring, outer_layer, pin, rings, seams
 from garment3d.export.mesh import Placement
 from garment3d.export.parts import weld
 from garment3d.garment.openings import openings
 from garment3d.garment.solidify import solidify
 from garment3d.views.rendered import rendered_orbit
 from tests.drawn import disc
-from tests.solids import cube, sphere, tube
+from tests.solids import cube, grid, sphere, textured, tube
 
 AT = Placement(2.0, (0.1, 0.8, -0.3))
 
@@ -97,6 +98,26 @@ def test_cloth_with_a_thickness_keeps_its_rings():
     assert sorted(len(ring.vertices) for ring in found) == [96, 96]
     assert np.allclose(np.linalg.norm(points[found[0].vertices][:, [0, 2]], axis=1), 0.3)
     assert outer_layer(np.asarray(cube().faces), len(cube().vertices)).all()
+    told = marked(thick, openings(thin))
+    assert sorted(len(group) for group in told["groups"].values()) == [96, 96]
+
+
+def marked(mesh, named) -> dict:
+    files = {file.name: file.data for file in blender_files(mesh, views_of(mesh), named, 80.0)}
+    return json.loads(files["scene.json"])
+
+
+def test_halves_that_are_mirror_images_are_no_two_layers():
+    """As a symmetric garment's front and back are: each half has its own vertices, in the same order."""
+    s, t, faces = grid(6, 20)
+    front = np.stack([-0.3 * np.cos(np.pi * s), t - 0.5, 0.2 * np.sin(np.pi * s)], 1)
+    points = np.concatenate([front, front * (1, 1, -1)])
+    mesh = textured(
+        points, np.concatenate([faces, faces[:, ::-1] + len(s)]), points[:, :2] + 0.5, Image.new("RGB", (4, 4))
+    )
+    told = marked(mesh, [Opening("waist", (0, 0.5, 0)), Opening("hem", (0, -0.5, 0))])
+    assert {name: len(group) for name, group in told["groups"].items()} == {"waist": 40, "hem": 40}
+    assert len(told["seams"]) == 12
 
 
 def test_a_skirt_is_held_at_the_waist_only():
@@ -107,6 +128,17 @@ def test_a_skirt_is_held_at_the_waist_only():
     assert np.allclose(weights[points[:, 1] > 0.5 - 0.0205], 1) and (weights[points[:, 1] < 0.5 - 0.039] == 0).all()
     by_row = [weights[np.isclose(points[:, 1], 0.5 - row / 100)].mean() for row in range(6)]
     assert by_row == sorted(by_row, reverse=True)
+
+
+def test_a_top_is_held_by_its_straps_and_not_under_the_arms():
+    x, y = (values.ravel() for values in np.meshgrid(np.linspace(-0.3, 0.3, 61), np.linspace(0, 1, 101)))
+    body, strap = y <= 0.7, (abs(x) > 0.145) & (abs(x) < 0.205)
+    points = np.stack([x, y, np.zeros(len(x))], 1)[body | strap]
+    neck = np.flatnonzero((abs(points[:, 0]) < 0.151) & (points[:, 1] > 0.695) & (abs(points[:, 0]) > 0.149))
+    ring = Ring("neck", np.array([0, 1.0, 0]), np.array([0, 1.0, 0]), 1.0, neck)
+    held = points[pin(points, [ring]).vertices]
+    assert (held[:, 1] > 0.99).any() and (abs(held[held[:, 1] > 0.99][:, 0]) > 0.19).any()
+    assert not (abs(held[:, 0]) > 0.25).any()
 
 
 def test_a_closed_thing_is_held_at_its_upper_edge():

@@ -219,7 +219,9 @@ def _marked(mesh: trimesh.Trimesh, openings: Sequence[Opening], placed: Placemen
     one = weld(vertices)
     points = placed.points(vertices[one.first])
     anchors = [Opening(o.name, tuple(placed.points(np.asarray(o.anchor)).tolist())) for o in openings]
-    found = rings(points, one.of[faces[outer_layer(faces, len(vertices))]], anchors)
+    found = rings(points, one.of[faces], anchors)
+    if not any(len(ring.vertices) for ring in found):  # closed: cloth with a thickness is open in its outer layer
+        found = rings(points, one.of[faces[outer_layer(faces, len(vertices))]], anchors)
     held = pin(points, found)
     groups: dict[str, list[int]] = {}
     for ring in found:

@@ -19,6 +19,8 @@ BAND = 0.04
 """Of the garment's height: how wide the held band is, of which the outer half lets go gradually."""
 SHOULDERS = 2.2
 """Breadth of the shoulders in widths of the neck, where the hem is not narrower: about 40 cm for 18 cm."""
+SLOPE = 0.7
+"""How steeply shoulders may fall from the neck outwards."""
 
 
 class Ring(NamedTuple):
@@ -89,7 +91,8 @@ def outer_layer(faces: np.ndarray, count: int) -> np.ndarray:
     """
     half = count // 2
     outer, inner = (faces < half).all(1), (faces >= half).all(1)
-    if count % 2 == 0 and np.array_equal(faces[inner], faces[outer, ::-1] + half):
+    rims = len(faces) - outer.sum() - inner.sum()  # a shell's two halves may be mirror images too, but have none
+    if rims and count % 2 == 0 and np.array_equal(faces[inner], faces[outer, ::-1] + half):
         return np.asarray(outer)
     return np.ones(len(faces), bool)
 
@@ -135,7 +138,9 @@ def _shoulders(vertices: np.ndarray, neck: np.ndarray, hem: np.ndarray | None, b
     top = np.full(column.max() + 1, -np.inf)
     np.maximum.at(top, column, vertices[:, 1])
     top = np.maximum(top, np.maximum(np.r_[top[1:], -np.inf], np.r_[-np.inf, top[:-1]]))  # a slope inside a column
-    return np.minimum(_falling(top[column] - vertices[:, 1], band), _falling(np.maximum(side - half, 0) * 2, band))
+    slope = neck[:, 1].max() - SLOPE * np.maximum(side - breadth / 2, 0)  # an underarm lies far below, a shoulder not
+    under = (top[column] - vertices[:, 1], 2 * np.maximum(side - half, 0), (slope - vertices[:, 1]) / 2)
+    return np.min([_falling(distance, band) for distance in under], axis=0)
 
 
 def _apart(points: np.ndarray, others: np.ndarray) -> np.ndarray:
