@@ -189,6 +189,8 @@ def test_what_can_not_be_written_is_said():
         with pytest.raises(ViewsError, match=error):
             camera_files(flat, balls(), 70, formats)
     assert camera_files(flat, balls(), 70, ("json", "gltf"))
+    with pytest.raises(ViewsError, match="stand at 180°"):
+        camera_files(replace(views, orbit=views.orbit._replace(azimuths_deg=(180.0, -180.0))), balls(), 70)
     with pytest.raises(ViewsError, match="obj; choose from nerf, colmap"):
         camera_files(views, balls(), 70, ("nerf", "obj"))
     with pytest.raises(GarmentError, match="no garment"):

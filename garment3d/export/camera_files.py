@@ -42,8 +42,8 @@ def camera_files(
     """images/*.png, cut out with alpha, README.txt and the files of each of CAMERA_FORMATS asked for, all in metres.
 
     One folder for everybody: `nerf` is read by instant-ngp and nerfstudio, `colmap` by COLMAP, the first 3DGS and the
-    trainers after it, `synthetic` by readers of the first NeRF's data sets. No views raise ViewsError, and so does
-    an orthographic one for these three.
+    trainers after it, `synthetic` by readers of the first NeRF's data sets. No views, or two at one azimuth, raise
+    ViewsError, and so does an orthographic one for these three.
 
     Args:
         mesh: the canonical garment that is saved beside it: frame, size and points. Without it the garment's height
@@ -76,6 +76,10 @@ def _check(views: Views, mesh: trimesh.Trimesh | None, formats: Sequence[str]) -
         raise ViewsError(f"Can't save cameras as {', '.join(unknown)}; choose from {', '.join(CAMERA_FORMATS)}.")
     if not len(views.images):
         raise ViewsError("There are no views to save; draw or paint an orbit first.")
+    names = view_names(views.orbit.azimuths_deg)
+    twice = sorted({name[:-4] for name in names if names.count(name) > 1})
+    if twice:
+        raise ViewsError(f"Two views stand at {', '.join(twice)}° and would get one file; leave one of them out.")
     if mesh is None and "gltf" in formats:
         raise MeshError("Cameras go into the garment's GLB, and there is no garment; connect a mesh or leave gltf out.")
 
