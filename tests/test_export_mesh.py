@@ -216,6 +216,48 @@ def test_placement_and_its_matrix_agree():
     assert np.allclose(np.ptp(placed.points(points)[:, 1]), 1.23)
 
 
+@pytest.mark.parametrize("facing", ["+Z", "-Z"])
+@pytest.mark.parametrize("origin", ["floor", "centre"])
+def test_a_placement_turns_about_y_and_puts_the_origin_where_it_is_asked_to(facing, origin):
+    points = np.random.default_rng(1).normal(size=(50, 3))
+    placed = placement(points, 80, facing, origin)
+    got, sign = placed.points(points), 1 if facing == "+Z" else -1
+    low, high = got.min(0), got.max(0)
+    assert np.allclose((low + high)[[0, 2]], 0) and high[1] - low[1] == pytest.approx(0.8)
+    assert low[1] == pytest.approx(0 if origin == "floor" else -0.4)
+    assert np.allclose(got - got[0], (points - points[0]) * placed.scale * (sign, 1, sign))
+    assert np.allclose((np.c_[points, np.ones(50)] @ placed.matrix().T)[:, :3], got)
+    assert np.linalg.det(placed.matrix()[:3, :3]) > 0 and f"front {facing}" in placed.frame
+
+
+def test_a_normal_map_lies_beside_an_obj_and_in_a_glb_with_its_tangents():
+    mesh = banded_tube()
+    bumps = np.random.default_rng(2).integers(100, 156, (64, 64, 3), np.uint8)
+    mesh.visual.material.normalTexture = Image.fromarray(bumps)
+    files = saved(["glb", "obj"], mesh, jpeg=True, at=placement(np.asarray(mesh.vertices), 70, "-Z"))
+    assert (
+        b"norm garment_normal.png" in files["garment.mtl"] and b"map_Bump -bm 1 garment_normal" in files["garment.mtl"]
+    )
+    tree, arrays, images = glb_of(files["garment.glb"])
+    assert images == [files["garment.jpg"], files["garment_normal.png"]]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(images[1]))), bumps)
+    assert tree["materials"][0]["normalTexture"]["index"] == 1
+    # u grows with the angle from -Z over +X; turned, the tube's tangent at its side +X runs along -Z again.
+    tangent, normal = arrays["TANGENT"], arrays["NORMAL"]
+    away = np.asarray(mesh.vertices) * (-1, 0, -1) / RADIUS
+    inner = (np.asarray(mesh.visual.uv)[:, 0] > 0) & (np.asarray(mesh.visual.uv)[:, 0] < 1)
+    assert np.allclose(normal, away, atol=1e-5)
+    assert np.allclose(tangent[inner, :3], np.stack([away[:, 2], 0 * away[:, 1], -away[:, 0]], 1)[inner], atol=1e-5)
+    assert (tangent[:, 3] == 1).all()
+    plain = banded_tube()
+    assert "TANGENT" not in glb_of(saved(["glb"], plain)["garment.glb"])[1]
+
+
+def test_more_can_be_said_in_a_glbs_node():
+    tree = glb_of(saved(["glb"], extras={"platform": "vrm"})["garment.glb"])[0]
+    assert tree["nodes"][0]["extras"]["platform"] == "vrm" and tree["nodes"][0]["extras"]["garment_class"] == "tee"
+
+
 def test_meshes_that_cannot_be_saved_say_so_in_one_sentence():
     empty = trimesh.Trimesh(np.zeros((0, 3)), np.zeros((0, 3), int), process=False)
     broken = tube()
