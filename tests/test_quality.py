@@ -10,7 +10,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from garment3d.camera import orbit
+from garment3d.camera import orbit, orbit_radius
 from garment3d.errors import MaskError, MeshError
 from garment3d.garment.openings import find_openings
 from garment3d.garment.shell import garment_shell
@@ -39,7 +39,8 @@ def specimen(name, seed, kind, printed=False):
     photo = make_photo(garment, seed, (640, 480), "near_white", fabric)
     shell = garment_shell(photo.soft, photo.rgb, triangles=3500)
     mesh = texture_garment(shell, photo.rgb, photo.soft, size=768).mesh
-    views = rendered_orbit(mesh, orbit(45, hw=(256, 256)))
+    radius = orbit_radius(np.asarray(mesh.vertices), fill=0.85)
+    views = rendered_orbit(mesh, orbit(45, radius=radius, hw=(256, 256)))
     return Specimen(f"{name} {kind}", mesh, photo.rgb, photo.soft, views)
 
 

@@ -57,30 +57,30 @@ def where(view: View) -> str:
 
 def _one(view: View, cast: tuple[float, float]) -> Iterator[Finding]:
     lies, size = view.placed, max(view.size_px, 1.0)
-    here, again = where(view), "make it again"
+    here, named, again = where(view), f"The view from {view.azimuth_deg:g}°", "make it again"
     if not lies.iou_together:
-        yield Finding("empty_view", "warn", here, 0.0, 1.0, f"The {here} shows no garment: {again}.")
+        yield Finding("empty_view", "warn", here, 0.0, 1.0, f"{named} shows no garment: {again}.")
         return
     far = math.hypot(*lies.shift_px) / size
     if far > limits.VIEW_SHIFT:
-        told = f"The {here} shows the garment {far:.1%} of its size beside its place: {again}."
+        told = f"{named} shows the garment {far:.1%} of its size beside its place: {again}."
         yield Finding("shifted_view", "warn", here, far, limits.VIEW_SHIFT, told)
     if abs(lies.scale - 1) > limits.VIEW_SCALE:
-        told = f"The {here} shows the garment {lies.scale:.3f} times as large as it is: {again}."
+        told = f"{named} shows the garment {lies.scale:.3f} times as large as it is: {again}."
         yield Finding("scaled_view", "warn", here, lies.scale - 1, limits.VIEW_SCALE, told)
     if lies.iou_together < limits.VIEW_IOU:
-        told = f"The {here} shows another shape (outline {lies.iou_together:.1%} alike): {again}."
+        told = f"{named} shows another shape (outline {lies.iou_together:.1%} alike): {again}."
         yield Finding("wrong_view", "warn", here, lies.iou_together, limits.VIEW_IOU, told)
     elif abs(lies.stretch - 1) > limits.VIEW_STRETCH + limits.VIEW_DEPTH * abs(
         math.sin(math.radians(view.azimuth_deg))
     ):
-        told = f"The {here} shows the garment {lies.stretch:.3f} times as wide as it is for its height: {again}."
+        told = f"{named} shows the garment {lies.stretch:.3f} times as wide as it is for its height: {again}."
         yield Finding("wrong_view", "warn", here, lies.stretch - 1, limits.VIEW_STRETCH, told)
     elif view.like_iou - view.own_iou > limits.VIEW_LIKE:
-        told = f"The {here} looks as if it were from {view.like_deg:g}°: {again}."
+        told = f"{named} looks as if it were from {view.like_deg:g}°: {again}."
         yield Finding("wrong_view", "warn", here, view.like_iou - view.own_iou, limits.VIEW_LIKE, told)
     if view.halo > limits.VIEW_HALO:
-        told = f"In the {here} the cloth's rim takes {view.halo:.0%} of the background's colour: {again}."
+        told = f"{named} has a rim that takes {view.halo:.0%} of the background's colour: {again}."
         yield Finding("white_halo", "warn", here, view.halo, limits.VIEW_HALO, told)
     yield from _colour(view, cast)
 
@@ -89,5 +89,5 @@ def _colour(view: View, cast: tuple[float, float]) -> Iterator[Finding]:
     lightness, a, b = view.drift.lab
     off = math.hypot(lightness, a - cast[0], b - cast[1])
     if not math.isnan(view.drift.delta_e) and off > limits.VIEW_DRIFT:
-        told = f"The {where(view)} shows the cloth in another colour (ΔE {off:.1f}): make it again."
+        told = f"The view from {view.azimuth_deg:g}° shows the cloth in another colour (ΔE {off:.1f}): make it again."
         yield Finding("colour_drift", "warn", where(view), off, limits.VIEW_DRIFT, told)

@@ -32,13 +32,20 @@ def sentence_of(findings: Sequence[Finding], shape: Shape, texture: Texture | No
         return f"Good: {_praise(shape, texture)}."
     own = [f for f in findings if not f.of_views]
     places = {f.where for f in findings if f.of_views}
-    bad = f"{len(places - {'views'}) or 'All'} of {views} views are worth making again"
+    bad = _again(len(places - {"views"}), views)
     if not own:
         return f"Check the views: the garment itself is sound, {bad}. {findings[0].sentence}"
     head = "Reject" if findings[0].severity == "fail" else "Check"
-    more = [f"{len(own) - 1} more findings on the garment"] if len(own) > 1 else []
+    others = len(own) - 1
+    more = [f"{others} more finding{'' if others == 1 else 's'} on the garment"] if others else []
     more += [bad] if places else []
     return f"{head}: {own[0].sentence}" + (f" Also {', '.join(more)}." if more else "")
+
+
+def _again(bad: int, views: int) -> str:
+    if not bad:
+        return f"all {views} views are off together"
+    return f"{bad} of {views} views {'is' if bad == 1 else 'are'} worth making again"
 
 
 def _praise(shape: Shape, texture: Texture | None) -> str:

@@ -306,8 +306,10 @@ def view_arrays(specimen: Specimen, index: int) -> tuple[np.ndarray, np.ndarray]
 def view_moved(specimen: Specimen, index: int, share: float) -> Specimen:
     """To the right and down by `share` of the picture's side, all in all."""
     rgb, soft = view_arrays(specimen, index)
-    steps = (round(0.6 * share * len(rgb)), round(0.8 * share * len(rgb)))
-    return with_view(specimen, index, np.roll(rgb, steps, (0, 1)), np.roll(soft, steps, (0, 1)))
+    down, right = round(0.6 * share * len(rgb)), round(0.8 * share * len(rgb))
+    moved_rgb, moved_soft = np.ones_like(rgb), np.zeros_like(soft)
+    moved_rgb[down:, right:], moved_soft[down:, right:] = rgb[:-down, :-right], soft[:-down, :-right]
+    return with_view(specimen, index, moved_rgb, moved_soft)
 
 
 def view_scaled(specimen: Specimen, index: int, factor: float) -> Specimen:
