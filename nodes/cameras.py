@@ -30,7 +30,7 @@ class ExportCameras(io.ComfyNode):
                     "mesh",
                     optional=True,
                     tooltip="Optional: the garment. It goes along as a GLB that holds the cameras, and its surface "
-                    "as COLMAP's points.",
+                    "gives the points to start from.",
                 ),
                 io.String.Input(
                     "filename_prefix",

@@ -16,6 +16,8 @@ from server import PromptServer
 
 WATCHED = weakref.WeakSet()
 """Networks that went through Probe_Watch and are still alive."""
+ERRORS = []
+"""What the front end was told of errors."""
 BEGUN = []
 """When each of their innermost layers began, in seconds since the epoch, and its name."""
 
@@ -161,6 +163,22 @@ class NanVertex(io.ComfyNode):
         return io.NodeOutput(broken)
 
 
+class Mirror(io.ComfyNode):
+    """The MESH with left and right exchanged, its faces still outward."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Probe_Mirror", inputs=[io.Mesh.Input("mesh")], outputs=[io.Mesh.Output("mesh")])
+
+    @classmethod
+    def execute(cls, mesh):
+        other = copy.copy(mesh)
+        flip = torch.tensor([-1.0, 1.0, 1.0])
+        other.vertices, other.normals = mesh.vertices * flip, mesh.normals * flip
+        other.faces = mesh.faces.flip(-1)
+        return io.NodeOutput(other)
+
+
 class Watch(io.ComfyNode):
     """Passes a loaded network on; each of its innermost layers then notes when it begins and dawdles."""
 
@@ -203,6 +221,27 @@ class DumpPoses(io.ComfyNode):
         return io.NodeOutput(ui={"poses": tokens[:, 0, -4:].tolist(), "shape": list(tokens.shape)})
 
 
+def overheard(send):
+    """The server's way to the front end, which also notes every error: a blocked node's is in no history."""
+
+    def sent(event, data, sid=None):
+        if event == "execution_error":
+            ERRORS.append({"node_id": data["node_id"], "message": data["exception_message"]})
+        return send(event, data, sid)
+
+    return sent
+
+
+PromptServer.instance.send_sync = overheard(PromptServer.instance.send_sync)
+
+
+@PromptServer.instance.routes.get("/probe/errors")
+async def errors(request):
+    """What the front end was told of errors since the last question."""
+    told, ERRORS[:] = list(ERRORS), []
+    return web.json_response(told)
+
+
 @PromptServer.instance.routes.get("/probe/state")
 async def state(request):
     """What is loaded and alive, which layers began since the last question, and how many bytes the process holds."""
@@ -226,7 +265,19 @@ def digest(value):
 
 class Probe(ComfyExtension):
     async def get_node_list(self):
-        return [LoadArray, DumpMesh, DumpTensor, DumpText, Hashes, PadBatch, PaintRed, NanVertex, Watch, DumpPoses]
+        return [
+            LoadArray,
+            DumpMesh,
+            DumpTensor,
+            DumpText,
+            Hashes,
+            PadBatch,
+            PaintRed,
+            NanVertex,
+            Mirror,
+            Watch,
+            DumpPoses,
+        ]
 
 
 async def comfy_entrypoint():
