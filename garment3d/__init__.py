@@ -1,7 +1,8 @@
 """Garment3D, the library: one front photo of a garment in, a textured, open 3D garment with views out.
 
- photo ─▶ mask ─┬─▶ shell ─┬──────────▶ fit ─▶ texture ─▶ save
- rgb      soft  │   mesh   │            mesh   mesh+uv    GLB OBJ PLY STL, cameras, turntable, report
+ photo ─▶ mask ─┬─▶ shell ─┬──────────▶ fit ─▶ texture ─▶ assess ─▶ save
+ rgb      soft  │   mesh   │            mesh   mesh+uv    verdict   GLB OBJ PLY STL, cameras, turntable, report,
+                │          │                                        platforms' versions, Blender package
                 ├─▶ surface: TripoSR, or any mesh file; without one the shell stays as it is
                 └─▶ orbit: Views by Zero123, or a folder's, for the texture; else drawn from the garment
 
@@ -15,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batch.options import BatchOptions as BatchOptions
+    from .batch.run import run_batch as run_batch
     from .camera import orbit as orbit
     from .camera import photo_camera as photo_camera
     from .compare import compare_meshes as compare_meshes
@@ -25,17 +28,26 @@ if TYPE_CHECKING:
     from .data import Views as Views
     from .engines import Models as Models
     from .errors import GarmentError as GarmentError
+    from .export.blender import blender_files as blender_files
+    from .export.camera_files import camera_files as camera_files
     from .export.cameras import cameras_json as cameras_json
+    from .export.extras import Extras as Extras
     from .export.figures import figures as figures
     from .export.mesh import mesh_files as mesh_files
+    from .export.platform import platform_files as platform_files
     from .export.result import Result as Result
     from .export.result import save as save
     from .export.turntable import save_mp4 as save_mp4
+    from .garment.decimate import decimate as decimate
+    from .garment.decimate import levels as levels
     from .garment.fit import FitOptions as FitOptions
     from .garment.fit import fit_shell as fit_shell
     from .garment.hems import open_hems as open_hems
     from .garment.openings import find_openings as find_openings
     from .garment.openings import openings as openings
+    from .garment.platforms import budget_checks as budget_checks
+    from .garment.platforms import platform as platform
+    from .garment.prepare import prepare as prepare
     from .garment.shell import garment_shell as garment_shell
     from .garment.solidify import solidify as solidify
     from .garment.texture import texture_garment as texture_garment
@@ -55,6 +67,8 @@ if TYPE_CHECKING:
     from .meshes import read_mesh as read_mesh
     from .pipeline import Settings as Settings
     from .pipeline import run as run
+    from .quality.assess import assess as assess
+    from .quality.redo import redo_worst as redo_worst
     from .stages import ShapeOptions as ShapeOptions
     from .surface.triposr.checkpoint import load_triposr as load_triposr
     from .surface.triposr.mesh import triposr_mesh as triposr_mesh
@@ -116,11 +130,23 @@ _HOMES = {
     "Sampling": "views.zero123_sampler",
     "zero123_orbit": "views.zero123",
     "Views": "data",
-    # save
+    # judge
+    "assess": "quality.assess",
+    "redo_worst": "quality.redo",
     "compare_meshes": "compare",
+    # platforms
+    "platform": "garment.platforms",
+    "budget_checks": "garment.platforms",
+    "decimate": "garment.decimate",
+    "levels": "garment.decimate",
+    "prepare": "garment.prepare",
+    # save
     "figures": "export.figures",
     "mesh_files": "export.mesh",
+    "platform_files": "export.platform",
     "cameras_json": "export.cameras",
+    "camera_files": "export.camera_files",
+    "blender_files": "export.blender",
     "save_mp4": "export.turntable",
     # the whole route
     "Models": "engines",
@@ -128,7 +154,10 @@ _HOMES = {
     "ShapeOptions": "stages",
     "run": "pipeline",
     "Result": "export.result",
+    "Extras": "export.extras",
     "save": "export.result",
+    "BatchOptions": "batch.options",
+    "run_batch": "batch.run",
     "GarmentError": "errors",
 }
 
