@@ -52,15 +52,13 @@ def work(pipe: Connection, lock: Path, threads: int) -> None:
     """Does what arrives through the pipe, a Job and then photos, until None or the end of the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _share_cores(threads)
     from .lock import Lock
 
     held = Lock(lock)
     try:
         job: Job = pipe.recv()  # reading it imports torch, which takes the numbers above
-        models = _prepare(job, threads)
+        models = _models(job)
         pipe.send(READY)
         while (photo := pipe.recv()) is not None:
             pipe.send(do(photo, job, models))
@@ -127,14 +125,19 @@ def _fill(photo: BatchPhoto, job: Job, models: Models) -> None:
     save_thumbs(photo.path, job.output, photo.folder)
 
 
-def _prepare(job: Job, threads: int) -> Models:
-    """Torch with its share of the cores, and the models, none read yet."""
-    import torch
-
+def _models(job: Job) -> Models:
+    """The models, none read yet."""
     from ..engines import Models
 
-    torch.set_num_threads(threads)
     return Models(job.settings.models, job.settings.device, job.options.zero123_family)
+
+
+def _share_cores(threads: int) -> None:
+    """Tells the libraries that are imported from now on how many threads they may use; fewer that were set stay."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        given = os.environ.get(name, "")
+        os.environ[name] = str(min(threads, int(given)) if given.isdigit() and int(given) > 0 else threads)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads otherwise spin on other workers' cores
 
 
 def _end_with_parent() -> None:
