@@ -86,10 +86,10 @@ def bars(items: Sequence[T]) -> Iterator[tuple[T, progress]]:
 
 
 def show(node: type[io.ComfyNode], line: str) -> None:
-    """Writes a line on the node in the graph."""
+    """Writes a line on the node in the graph; an empty one says nothing."""
     from server import PromptServer
 
-    if node.hidden.unique_id and getattr(PromptServer, "instance", None):
+    if line and node.hidden.unique_id and getattr(PromptServer, "instance", None):
         PromptServer.instance.send_progress_text(line, node.hidden.unique_id)
 
 

@@ -114,8 +114,9 @@ def save_garment(
     stance = () if row is None else (row.facing, row.origin)
     at = placement(np.asarray(mesh.vertices), size.length_cm, *stance)
     stem = place.stem(index)
-    files = _plain_files(mesh, levels, wanted.formats, size, stem, at)
-    if row is not None:
+    if row is None:
+        files = _plain_files(mesh, levels, wanted.formats, size, stem, at)
+    else:
         others = [name for name in wanted.formats if name not in row.formats]
         files = _platform_files(mesh, levels, row, size, stem) + _plain_files(mesh, (), others, size, stem, at)
     for file in files:
