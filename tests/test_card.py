@@ -1,7 +1,10 @@
 """The picture of an assessment says all it has to, each in its room; pictures of faults show them where they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image, ImageDraw, ImageFont
 
@@ -214,3 +217,14 @@ def test_loose_pieces_and_cuts_are_ringed():
     assert evidence_mesh.crossing(bare) == ()
     ball.apply_translation((0, 0, -0.22))  # now through the tube's wall
     assert len(evidence_mesh.crossing(trimesh.util.concatenate([bare, ball]))) == 2
+
+
+@pytest.mark.parametrize("behind", [1.0, 0.5])
+def test_views_are_cut_out_of_the_plain_background_they_stand_on(behind):
+    mesh, rgb, soft = tube_and_photo()
+    alpha = tube_views().masks[..., None]
+    cloth = torch.tensor((0.8, 0.1, 0.1))
+    views = replace(tube_views(), images=alpha * cloth + (1 - alpha) * behind)
+    pixels = np.stack([view.pixels for view in evidence(mesh, rgb, soft, views, good()).views])
+    assert np.abs(pixels[pixels[..., 3] > 8][:, :3].astype(int) - (204, 26, 26)).max() <= 16
+    np.testing.assert_allclose(pixels[..., 3] / 255, alpha[..., 0], atol=0.003)

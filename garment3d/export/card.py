@@ -212,7 +212,7 @@ def _rows(quality: Quality) -> list[tuple[str, str]]:
         ("Openings missing", ", ".join(shape.missing_openings) or "none"),
         ("Faces that cut through cloth", f"{shape.crossing_faces:,}"),
         ("Faces folded over", f"{shape.folded_faces:,}"),
-        ("Background along the outline", percent(texture.halo)),
+        ("Background along the outline", percent(max(texture.halo, 0.0))),
         ("Atlas in use", percent(texture.atlas_use)),
         ("Places shared in the atlas", percent(texture.uv_overlap)),
         ("Finest to coarsest detail", f"{number(texture.density_ratio, 1)} to 1"),

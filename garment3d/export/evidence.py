@@ -9,6 +9,7 @@ import numpy as np
 
 from ..camera import orbit, orbit_radius
 from ..data import Views
+from ..images import to_uint8
 from ..quality.findings import Finding, Quality
 from ..render import Model, draw, upload
 from . import evidence_mesh
@@ -82,8 +83,17 @@ def _scene(
     model = upload(mesh, device)
     photo = framed(rgb, soft, FRONT_PX)
     drawn = draw(model, photo.camera)
-    pictures = np.zeros((0, 1, 1, 4), np.uint8) if views is None else cutouts(views)
+    pictures = np.zeros((0, 1, 1, 4), np.uint8) if views is None else _cut(views)
     return _Scene(mesh, model, photo, drawn.rgb.cpu().numpy(), drawn.alpha.cpu().numpy(), views, pictures, quality)
+
+
+def _cut(views: Views) -> np.ndarray:
+    """[V,H,W,4] uint8: a plain background is taken out of the soft edges, any other stays in them."""
+    outside = views.images[views.masks == 0]
+    if len(outside) and float((outside.amax(0) - outside.amin(0)).max()) > 2 / 255:
+        return to_uint8(np.concatenate([views.images.cpu().numpy(), views.masks.cpu().numpy()[..., None]], -1))
+    r, g, b = outside[0].tolist() if len(outside) else (1.0, 1.0, 1.0)
+    return cutouts(views, (r, g, b))
 
 
 def _front(scene: _Scene) -> tuple[Sight, Sight, Sight]:

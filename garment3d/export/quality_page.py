@@ -163,9 +163,10 @@ def figure_tables(quality: Quality) -> str:
 
 def _shape_rows(quality: Quality) -> list[tuple[str, str]]:
     shape = quality.shape
+    behind = [("Outline in front and behind", percent(shape.mirrored_iou))] if math.isfinite(shape.mirrored_iou) else []
     return [
         ("Outline on the photo's mask", percent(quality.silhouette_iou)),
-        ("Outline in front and behind", percent(shape.mirrored_iou)),
+        *behind,
         ("Longest side", f"{100 * shape.size_error:+.1f} %" if math.isfinite(shape.size_error) else "–"),
         ("Holes", str(shape.unexpected_loops)),
         ("Openings missing", ", ".join(shape.missing_openings) or "none"),
@@ -179,7 +180,7 @@ def _texture_rows(quality: Quality) -> list[tuple[str, str]]:
     return [
         ("Front against the photo", f"{number(texture.front_psnr_db, 1)} dB"),
         ("The same, photo mirrored", f"{number(texture.mirrored_psnr_db, 1)} dB"),
-        ("Background along the outline", percent(texture.halo)),
+        ("Background along the outline", percent(max(texture.halo, 0.0))),
         ("Atlas in use", percent(texture.atlas_use)),
         ("Places shared in the atlas", percent(texture.uv_overlap)),
         ("Outside the atlas", percent(texture.uv_outside)),
@@ -196,7 +197,8 @@ def budgets_section(budgets: Sequence[BudgetCheck]) -> str:
     inside = f'<table class="budgets">{head}{rows}</table>' if rows else ""
     inside += f'<p class="free">No bound: {escape(", ".join(free))}.</p>' if free else ""
     met = sum(check.met for check in bounded)
-    return section("Platforms", f"{met} of {len(bounded)} met" if bounded else "", inside)
+    small = f"{met} of {len(bounded)} met, beside what one garment may take of an avatar's budget" if bounded else ""
+    return section("Platforms", small, inside)
 
 
 def _budget(check: BudgetCheck) -> str:
