@@ -23,8 +23,9 @@ from garment3d.batch.plan import make_plan
 from garment3d.batch.rooms import recover, result_in
 from garment3d.batch.rows import Row, finished_row, table
 from garment3d.batch.thumbs import save_thumbs
+from garment3d.batch.worker import _share_cores, sentence, settings_of
 from garment3d.engines import Models
-from garment3d.errors import SaveError
+from garment3d.errors import MaskError, SaveError, UnclearGarment
 from garment3d.export.folder import OURS
 from garment3d.pipeline import Settings
 
@@ -322,3 +323,27 @@ def test_workers_fit_cores_and_memory(monkeypatch):
     monkeypatch.undo()
     free = capacity.available_gb()
     assert free is None or 0 < free < 1e5
+
+
+def test_workers_share_the_cores_and_leave_smaller_numbers_alone(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "4,2"})
+    _share_cores(2)
+    assert [os.environ[f"{name}_NUM_THREADS"] for name in ("OMP", "MKL", "OPENBLAS")] == ["2", "1", "2"]
+
+
+def test_each_photo_gets_its_own_mask_and_back(tmp_path):
+    for name in ("a.png", "b.png", "masks/a.mask.png", "masks/b.mask.png", "backs/b.png"):
+        picture(tmp_path / name)
+    folders = Settings(mask=tmp_path / "masks", back=tmp_path / "backs", seed=7)
+    a, b = find_photos(tmp_path, tmp_path / "out", False, folders.mask, folders.back)
+    assert settings_of(a, folders) == Settings(mask=tmp_path / "masks" / "a.mask.png", seed=7)
+    assert settings_of(b, folders).back == tmp_path / "backs" / "b.png"
+    with pytest.raises(MaskError, match=r"masks holds no mask for a.png; name it a.mask.png"):
+        settings_of(a._replace(mask=None), folders)
+    assert settings_of(a, Settings(mask=tmp_path / "b.png")).mask == tmp_path / "b.png"
+
+
+def test_what_goes_wrong_is_one_sentence_with_a_way_out():
+    assert sentence(UnclearGarment("Garment and background\nlook alike.")).endswith("X0,Y0,X1,Y1).")
+    assert "\n" not in sentence(UnclearGarment("a\nb."))
+    assert sentence(KeyError("x")) == "Something unforeseen went wrong (KeyError: 'x'); --debug shows where."
