@@ -53,12 +53,21 @@ def test_everything_lies_in_folders_of_its_own(folder):
         "dataset/transforms.json",
         "dataset/sparse/0/images.txt",
         "dataset/images/120.png",
+        "dataset/cameras.json",
         "dataset/garment.glb",
         "blender/build_scene.py",
         "blender/garment.obj",
         "blender/views/000.png",
     } <= found
     assert set(json.loads((folder / "report.json").read_text("utf-8"))["files"]) == found
+
+
+def test_the_data_sets_pictures_have_the_cloths_own_colours(folder):
+    """The drawn blue, whatever the side: a light that went with the camera would darken what is turned away."""
+    for name in ("000", "120", "240"):
+        rgba = np.asarray(Image.open(folder / "dataset" / "images" / f"{name}.png")).astype(int)
+        blue = (rgba[..., 3] == 255) & (rgba[..., 2] > rgba[..., 0] + 60)
+        assert blue.mean() > 0.02 and np.abs(rgba[blue][:, :3] - (40, 90, 160)).mean() < 6
 
 
 def test_a_platforms_version_is_the_garment_within_its_budget(folder, result):

@@ -71,8 +71,14 @@ def _dataset(result: Result, formats: tuple[str, ...]) -> tuple[File, ...]:
     from ..camera import photo_camera
     from .camera_files import camera_files
 
-    photo, opened, kind = photo_camera(result.soft), result.openings, result.garment_class
-    return _inside("dataset", camera_files(result.views, result.mesh, result.length_cm, formats, opened, kind, photo))
+    views, photo = result.views, photo_camera(result.soft)
+    if result.engines.views == "rendered":
+        from ..views.rendered import rendered_orbit
+
+        # The views' light moves with the camera: whoever trains on the pictures needs one colour per point of cloth.
+        views = rendered_orbit(result.mesh, views.orbit, shading="unlit")
+    listed, opened, kind = ("json", *formats), result.openings, result.garment_class
+    return _inside("dataset", camera_files(views, result.mesh, result.length_cm, listed, opened, kind, photo))
 
 
 def _blender(result: Result) -> tuple[File, ...]:
