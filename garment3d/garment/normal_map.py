@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from scipy.spatial import KDTree
 
 from ..errors import MeshError
 from ..nearest import nearest_on_surface
@@ -41,6 +42,10 @@ class _Surface(NamedTuple):
     normals: np.ndarray
     """[V,3] smooth across uv seams."""
     uv: np.ndarray | None
+    middles: KDTree
+    """Over the faces' centroids."""
+    radius: float
+    """No corner lies further from its face's centroid."""
 
 
 def normal_map(
@@ -94,7 +99,10 @@ def _surface(mesh: trimesh.Trimesh, which: str) -> _Surface:
     one = weld(vertices)
     uv = getattr(mesh.visual, "uv", None)
     uv = None if uv is None or len(uv) != len(vertices) else np.asarray(uv, float)[:, :2]
-    return _Surface(mesh, vertices, faces, smooth_normals(vertices[one.first], one.of[faces])[one.of], uv)
+    normals = smooth_normals(vertices[one.first], one.of[faces])[one.of]
+    middles = vertices[faces].mean(1)
+    radius = float(np.linalg.norm(vertices[faces] - middles[:, None], axis=2).max())
+    return _Surface(mesh, vertices, faces, normals, uv, KDTree(middles), radius)
 
 
 def _at(values: np.ndarray, faces: np.ndarray, band: Texels) -> np.ndarray:
@@ -134,8 +142,12 @@ def _baked(
     up = unit(normal)
     fits = _fits(known[:, :3], known[:, 3:], point, up, reach)
     found = np.where(fits[:, None], known[:, 3:], 0.0)
+    # An exact search far from any surface takes long, and its answer is thrown away.
+    apart = dense.middles.query(point[~fits], distance_upper_bound=2 * reach + dense.radius)[0]
+    near = np.zeros(len(point), bool)
+    near[~fits] = np.isfinite(apart)
     for height in (0.0, 0.5 * reach, reach):  # from further outside, where the cloth's other side is no nearer
-        left = np.flatnonzero(~found.any(1))
+        left = np.flatnonzero(~found.any(1) & near)
         if len(left):
             found[left] = _searched(point[left], up[left], height, dense, reach)
     missing = ~found.any(1)

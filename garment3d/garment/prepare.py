@@ -62,7 +62,7 @@ def prepare(
     lods: int | None = None,
     progress: Progress | None = None,
 ) -> PreparedGarment:
-    """The PreparedGarment of a canonical mesh; one that is light enough already keeps its triangles and its atlas.
+    """The PreparedGarment of a canonical mesh; one that is light enough keeps its triangles and its atlas' islands.
 
     Args:
         length_cm: vertical extent of the garment, which decides what a thickness in millimetres is.
@@ -151,12 +151,13 @@ def _resized(mesh: trimesh.Trimesh, texture_px: int) -> _Maps:
 
 
 def _smaller(picture: Image.Image, uv: np.ndarray, faces: np.ndarray, texture_px: int) -> np.ndarray:
+    """[H,W,3] uint8 no larger than `texture_px`, with cloth in all the room between islands where it is an atlas."""
     pixels = np.asarray(picture.convert("RGB"))
     side = max(pixels.shape[:2])
+    if pixels.shape[0] == pixels.shape[1] and uv.min() >= 0 and uv.max() <= 1:
+        return resized(pixels, uv, faces, min(texture_px, side))
     if side <= texture_px:
         return pixels
-    if pixels.shape[0] == pixels.shape[1] and uv.min() >= 0 and uv.max() <= 1:
-        return resized(pixels, uv, faces, texture_px)
     wide, high = (max(round(length * texture_px / side), 1) for length in (picture.width, picture.height))
     return np.asarray(picture.convert("RGB").resize((wide, high), Image.Resampling.BOX))
 
