@@ -18,7 +18,7 @@ from PIL import Image
 from garment3d.__main__ import main
 from garment3d.batch.options import BatchOptions
 from garment3d.batch.run import run_batch
-from garment3d.errors import MaskError, PhotoError, SaveError
+from garment3d.errors import MaskError, MissingWeights, PhotoError, PromptError, SaveError
 from garment3d.pipeline import Settings
 from tests.drawn import GARMENTS, mask_of
 
@@ -164,6 +164,10 @@ def test_what_cant_be_meant_is_said_before_anything_is_written(shop, out, tmp_pa
         run_batch(tmp_path / "empty", out, SMALL)
     with pytest.raises(MaskError, match=r"--mask .* is of one photo, and there are 4"):
         run_batch(shop, out, Settings(mask=shop / "tee.png"))
+    with pytest.raises(MissingWeights, match="No TripoSR model is known"):
+        run_batch(shop, out, Settings(engine_surface="triposr"))
+    with pytest.raises(PromptError, match="leave one of the two out"):
+        run_batch(shop, out, Settings(garment="coat", engine_mask="quick"))
     assert not out.exists()
 
 

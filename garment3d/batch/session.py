@@ -64,10 +64,12 @@ class Batch:
         self._begun: dict[str, Entry] = {}
 
     def __enter__(self) -> Batch:
-        from ..engines import Models
+        from ..engines import Models, check_hints
 
-        models = Models(self._settings.models, self._settings.device, self.options.zero123_family)
-        models.require(self._settings.engines)
+        settings = self._settings
+        check_hints(settings.engine_mask, settings.box, settings.prompt, settings.garment)
+        models = Models(settings.models, settings.device, self.options.zero123_family)
+        models.require(settings.engines)
         photos = self._photos(read_journal(self.output / "batch.jsonl"))
         self._lock = hold(self._locks / "batch.lock", str(self.output))
         try:
