@@ -36,7 +36,8 @@ FEWER = {"unity": 2_000, "unreal": 1_500, "vrm0": 2_000}
 OPEN_IN_BLENDER = """
 import json, sys, bpy
 bpy.ops.wm.read_factory_settings(use_empty=True)
-bpy.ops.import_scene.gltf(filepath=sys.argv[-2])
+# SMOOTH: Debian's Blender 3.4 reads normals with a name that its NumPy 1.24 has no longer.
+bpy.ops.import_scene.gltf(filepath=sys.argv[-2], import_shading="SMOOTH")
 mesh = [o for o in bpy.data.objects if o.type == "MESH"]
 assert len(mesh) == 1, mesh
 corners = [mesh[0].matrix_world @ v.co for v in mesh[0].data.vertices]
