@@ -209,7 +209,7 @@ def _plane(name: str, file: str, camera: Camera, placed: Placement) -> dict[str,
 def _textures(solid: Sequence[File]) -> dict[str, str | None]:
     """Which of the OBJ's files is the picture of its colours and which its normal map."""
     pictures = [file.name for file in solid if file.name.endswith((".png", ".jpg"))]
-    normal = next((file for file in pictures if "normal" in Path(file).stem.rpartition("_")[2]), None)
+    normal = next((file for file in pictures if file.endswith("_normal.png") and len(pictures) > 1), None)
     return {"texture": next((file for file in pictures if file != normal), None), "normal_map": normal}
 
 

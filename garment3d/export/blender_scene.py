@@ -106,7 +106,7 @@ def build(package: Package) -> None:
     for layer in scene.view_layers:
         layer.objects.active = garment
         garment.select_set(True, view_layer=layer)
-    set_viewports(scene)
+    set_viewports(scene, package.told["length_cm"] / 100)
     if package.missing:
         say(f"Missing beside build_scene.py: {', '.join(package.missing)}; the scene is built without.", box=True)
     say(f"Built {package.name}: {len(garment.data.vertices)} vertices, {len(cameras)} cameras")
@@ -353,7 +353,7 @@ def add_light(package: Package) -> None:
     lamp.location, lamp.rotation_euler = (-1.0, -1.5, 2.5), (0.6, -0.35, 0.0)
 
 
-def set_viewports(scene: Any) -> None:
+def set_viewports(scene: Any, height: float) -> None:
     """Every 3D view of this scene looks through the camera at the textured, unlit model."""
     screens = [window.screen for window in windows() if window.scene == scene]
     for space in (space for screen in screens for area in screen.areas for space in area.spaces):
@@ -361,8 +361,9 @@ def set_viewports(scene: Any) -> None:
             space.shading.type, space.shading.color_type = "SOLID", "TEXTURE"
             space.shading.show_specular_highlight = False
             space.overlay.show_wireframes = space.overlay.show_relationship_lines = False
-            if space.region_3d is not None:
-                space.region_3d.view_perspective = "CAMERA"
+            view = space.region_3d
+            if view is not None:  # and near the garment for who leaves the camera
+                view.view_perspective, view.view_location, view.view_distance = "CAMERA", (0, 0, height / 2), 2 * height
 
 
 def draw_all(package: Package, options: argparse.Namespace) -> None:
