@@ -91,7 +91,7 @@ def test_a_sheet_keeps_its_outline_and_stays_flat() -> None:
 
 
 def test_a_ball_stays_closed_and_round() -> None:
-    mesh = sphere(0.4)
+    mesh = sphere(0.4, 24)
     light, reached, _ = decimate(mesh, 500)
     assert 498 <= reached <= 500 and light.is_watertight and light.euler_number == 2
     assert light.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.03)
@@ -215,8 +215,10 @@ def test_two_near_layers_don_t_come_through_each_other() -> None:
     found = decimate(bare, 1600)
     assert not crossing_faces(found.mesh).any() and not found.warnings and found.reached > 1590
     # A polygon of n sides stays out of the inner circle where cos(π/n) > 0.98: 40 faces can't make such layers.
-    coarse = decimate(bare, 40)
+    told: list[int] = []
+    coarse = decimate(bare, 40, lambda done, of: told.append(done))
     assert crossing_faces(coarse.mesh).any() and "cut through" in " ".join(coarse.warnings)
+    assert told == sorted(told)  # though it was gone back several times
 
 
 def test_progress_rises_to_the_end_and_may_stop_it() -> None:

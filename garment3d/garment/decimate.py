@@ -55,21 +55,30 @@ def levels(mesh: trimesh.Trimesh, triangles: Sequence[int], progress: Progress |
         if asked < LEAST:
             raise MeshError(f"{asked} triangles make no garment: ask for {LEAST} or more.")
     cloth, faces = cloth_of(mesh)
-    start, state = len(faces.places), start_of(cloth, faces)
+    state = start_of(cloth, faces)
+    tell = _rising(progress, len(faces.places), min(triangles, default=LEAST))
     made: dict[int, Decimated] = {}
     for asked in sorted(set(triangles), reverse=True):
         if len(mesh.faces) <= asked:
             made[asked] = Decimated(mesh, len(mesh.faces), ())
             continue
-        found = down_to(cloth, state, asked, lambda left: _tell(progress, start, left, min(triangles)))
+        found = down_to(cloth, state, asked, tell)
         state = found.state
         made[asked] = _result(mesh, cloth, found, asked)
     return tuple(made[asked] for asked in triangles)
 
 
-def _tell(progress: Progress | None, start: int, left: int, asked: int) -> None:
-    if progress is not None:
-        progress(start - left, max(start - asked, 1))
+def _rising(progress: Progress | None, start: int, least: int) -> Callable[[int], None]:
+    """Tells how far it is from `start` faces down to `least`, never going back where the cloth is done again."""
+    most = 0
+
+    def tell(left: int) -> None:
+        nonlocal most
+        most = max(most, start - left)
+        if progress is not None:
+            progress(most, max(start - least, 1))
+
+    return tell
 
 
 def _result(mesh: trimesh.Trimesh, cloth: Cloth, found: Descent, asked: int) -> Decimated:

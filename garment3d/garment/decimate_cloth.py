@@ -140,6 +140,17 @@ def areas_2d(corners: np.ndarray) -> np.ndarray:
     return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
 
 
+def normals_of(corners: np.ndarray) -> np.ndarray:
+    """[F,3] normals of [F,3,3] triangles, as long as twice their area."""
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def shapes_of(corners: np.ndarray, double_area: np.ndarray) -> np.ndarray:
+    """[F] 1 for a triangle with equal sides, 0 for one without area."""
+    sides = corners - np.roll(corners, 1, 1)
+    return 2 * np.sqrt(3) * double_area / np.maximum((sides**2).sum((1, 2)), 1e-300)
+
+
 def _locked(places: np.ndarray, count: int) -> np.ndarray:
     """[P] bool, where more than one fan of faces meets."""
     start, end = places.ravel(), np.roll(places, -1, 1).ravel()

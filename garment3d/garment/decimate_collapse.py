@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ..nearest import on_segments
-from .decimate_cloth import Cloth, Edges, Faces, areas_2d, edges_of
+from .decimate_cloth import Cloth, Edges, Faces, areas_2d, edges_of, normals_of, shapes_of
 from .decimate_quadric import Quadrics, quadrics_of
 
 TRIED = 3
@@ -234,12 +234,12 @@ def _keeps_faces(cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, limit
             wedges == moves.wedge_gone[side, owner][:, None], moves.wedge_kept[side, owner][:, None], moved
         )
     before, after = cloth.points[cloth.place[wedges]], cloth.points[cloth.place[moved]]
-    old, new = _normals(before), _normals(after)
+    old, new = normals_of(before), normals_of(after)
     length_old, length_new = np.linalg.norm(old, axis=1), np.linalg.norm(new, axis=1)
     turn = (old * new).sum(1)
     bad = (turn < limits.turn_cos * length_old * length_new) | (length_new <= 1e-14)
     bad |= (moved == wedges).all(1)
-    shape_new, shape_old = _shape(after, length_new), _shape(before, length_old)
+    shape_new, shape_old = shapes_of(after, length_new), shapes_of(before, length_old)
     worst = np.full(len(moves.gone), np.inf)
     np.minimum.at(worst, owner, shape_old)
     bad |= shape_new < np.minimum(limits.shape, worst[owner])
@@ -253,16 +253,6 @@ def _keeps_faces(cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, limit
     fine = np.ones(len(moves.gone), bool)
     fine[owner[bad]] = False
     return fine
-
-
-def _normals(corners: np.ndarray) -> np.ndarray:
-    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-
-
-def _shape(corners: np.ndarray, double_area: np.ndarray) -> np.ndarray:
-    """[F] 1 for a face with equal sides, 0 for one without area."""
-    sides = corners - np.roll(corners, 1, 1)
-    return 2 * np.sqrt(3) * double_area / np.maximum((sides**2).sum((1, 2)), 1e-300)
 
 
 def _apart(faces: Faces, stars: _Stars, moves: _Moves, count: int) -> _Moves:

@@ -16,7 +16,7 @@ UV_WEIGHT = 0.3
 """A length in uv against one in space: 1 moves vertices for the sake of the texture as much as for the shape."""
 OPEN_WEIGHT, SEAM_WEIGHT = 20.0, 4.0
 """Of the lines along open edges and seams."""
-EVENNESS = 2e-4
+EVENNESS = 4e-4
 """Of the distance to the places merged: spreads what is left evenly where the cloth is flat."""
 
 
