@@ -121,7 +121,8 @@ def _shares(report: Report) -> str:
 
 
 def _files(report: Report) -> str:
-    links = "".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in report.files if "/" not in name)
+    shown = [name for name in report.files if not name.endswith(".png") or "/" not in name]
+    links = "".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in shown)
     return section("Files", "", f'<div class="files">{links}</div>')
 
 
