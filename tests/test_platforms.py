@@ -75,5 +75,5 @@ def test_what_is_too_heavy_is_said_with_its_numbers():
 
 
 def test_an_unknown_platform_is_answered_with_the_choices():
-    with pytest.raises(GarmentError, match="'quest'.*vrchat-mobile-excellent.*print"):
+    with pytest.raises(GarmentError, match=r"'quest'.*vrchat-mobile-excellent.*print"):
         platform("quest")
