@@ -21,7 +21,7 @@ INNER = ((0.008, 0.02), (0.02, 0.05))
 INNER_VIEW = 0.05
 CELL = 0.06
 """Length of the places that are compared one by one."""
-LEAST_CONTRAST = 0.2
+LEAST_CONTRAST = 0.28
 """Where cloth and background are nearer than this, sRGB in 0..1, no halo can be seen and none is looked for."""
 LEAST_CHANGE = 0.07
 """A rim that differs by less than this from the cloth inside is nothing that anybody sees."""

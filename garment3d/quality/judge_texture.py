@@ -31,7 +31,7 @@ def texture_notes(texture: Texture | None) -> Iterator[str]:
 
 
 def _mirrored(front: Front) -> bool:
-    return front.mirrored_db > front.psnr_db + limits.MIRRORED_DB
+    return max(front.mirrored_db - front.psnr_db, front.near_mirrored_db - front.near_db) > limits.MIRRORED_DB
 
 
 def _front(front: Front) -> Iterator[Finding]:
@@ -39,9 +39,10 @@ def _front(front: Front) -> Iterator[Finding]:
         return
     better = front.way_db - front.own_way_db
     if _mirrored(front):
-        told = f"The front fits the mirrored photo better ({front.mirrored_db:.1f} dB) than the photo "
-        told += f"({front.psnr_db:.1f} dB): the texture is mirrored, flip it."
-        yield Finding("mirrored_texture", "fail", "front", front.mirrored_db - front.psnr_db, limits.MIRRORED_DB, told)
+        told = f"The front fits the mirrored photo better ({front.near_mirrored_db:.1f} dB) than the photo "
+        told += f"({front.near_db:.1f} dB): the texture is mirrored, flip it."
+        better = max(front.mirrored_db - front.psnr_db, front.near_mirrored_db - front.near_db)
+        yield Finding("mirrored_texture", "fail", "front", better, limits.MIRRORED_DB, told)
     elif front.way and better > limits.WAY_DB:
         told = f"With its uvs {front.way} the texture fits the photo better by {better:.1f} dB: lay it that way."
         yield Finding("mirrored_texture", "fail", "front", better, limits.WAY_DB, told)

@@ -21,7 +21,7 @@ CROSSING_WARN, CROSSING_FAIL = 0.001, 0.05
 """Share of the faces that cut through others."""
 BAD_EDGES_FAIL = 0.001
 """Non-manifold edges per face."""
-MIRRORED_DB = 0.5
+MIRRORED_DB = 1.0
 """The mirrored photo may fit the front better by this much before the texture is called mirrored."""
 WAY_DB = 3.0
 """Another way to lay the texture must fit the photo better by this much."""
@@ -41,21 +41,21 @@ USE = 0.12
 """Share of the atlas that has to be covered."""
 VIEW_SHIFT = 0.025
 """A view may lie this part of the garment's size beside its place."""
-VIEW_SCALE = 0.03
+VIEW_SCALE = 0.04
 """A view may be too large or too small by this part."""
 VIEW_IOU = 0.86
 """IoU of a view's outline with the garment's once shift, scale and stretch are undone: from the side a true picture
 has 0.90 with a garment whose depth was guessed."""
 VIEW_STRETCH, VIEW_DEPTH = 0.06, 0.35
 """A view may be too wide by this part seen from the front, and by so much more from the side: depth is a guess."""
-VIEW_LIKE = 0.02
+VIEW_LIKE = 0.08
 """The outline from another azimuth must be more like the view's by this much IoU."""
 VIEW_DRIFT = 7.0
 """CIE76 ΔE of a view's mean cloth colour."""
 VIEWS_CAST = 6.0
 """CIE76 ΔE, lightness apart, that all views together may be off."""
 VIEW_HALO = 0.12
-FRONT_BACK = 0.04
+FRONT_BACK = 0.08
 """IoU that the views of front and back may lack against what the garment's own perspective leaves."""
 FILE_LENGTH_M = 0.001
 """Metres that a saved file's height may be off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ BLUR_PX = 1.0
 """Pictures are compared this soft: a seam may lie a pixel aside."""
 RIM_PX = 3
 """Pixels along the outline that are not compared."""
+NEAR, SMALLER = 0.025, 4
+"""Part of the garment's size by which a mirrored texture may lie aside, and how much smaller that is looked for."""
 OUTSIDE = 1e-4
 WAYS = {"mirrored left to right": (True, False), "upside down": (False, True), "turned by 180°": (True, True)}
 """Ways to lay a whole texture wrongly: flipped along u, along v."""
@@ -45,8 +48,10 @@ class Front(NamedTuple):
     psnr_db: float
     mirrored_db: float
     """Against the mirrored photo."""
-    symmetry_db: float
-    """The photo against its own mirror image: where that is high, nobody can tell them apart."""
+    near_db: float
+    """As psnr_db, small and moved by up to NEAR, wherever it fits best ..."""
+    near_mirrored_db: float
+    """... and so the mirrored photo: a texture mirrored island by island lies a little aside."""
     way: str
     """How the texture must be laid to show the photo, a key of WAYS; "" where no other way is better."""
     way_db: float
@@ -96,14 +101,29 @@ def front_of(scene: Scene) -> Front:
     inside = binary_erosion(scene.solid & outline_of(scene.front), iterations=RIM_PX)
     inside &= _mirror(inside, scene)
     if not inside.any():
-        nothing = float("nan")
-        return Front(nothing, nothing, nothing, "", nothing, nothing)
+        nan = float("nan")
+        return Front(nan, nan, nan, nan, "", nan, nan)
     drawn, photo = _soft(colours_of(scene.front)), _soft(scene.rgb)
     mirror = _mirror(photo, scene)
     own, mirrored = psnr(drawn, photo, inside), psnr(drawn, mirror, inside)
     ways = _ways(scene)
     way = max(ways, key=lambda name: ways[name])
-    return Front(own, mirrored, psnr(photo, mirror, inside), way, ways[way], ways[""])
+    near, near_mirrored = (_near_db(drawn, other, inside, scene.camera.focal_px) for other in (photo, mirror))
+    return Front(own, mirrored, near, near_mirrored, way, ways[way], ways[""])
+
+
+def _near_db(drawn: np.ndarray, photo: np.ndarray, inside: np.ndarray, length_px: float) -> float:
+    """PSNR of [H,W,3] pictures where `inside`, at a quarter of their size, the photo moved by up to NEAR to fit."""
+    drawn, photo = reduced(drawn, SMALLER), reduced(photo, SMALLER)
+    rows, columns = np.nonzero(reduced(inside.astype(np.float32), SMALLER) >= 0.99)
+    if not len(rows):
+        return float("nan")
+    reach, own, errors = max(round(NEAR * length_px / SMALLER), 1), drawn[rows, columns], []
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            y, x = np.clip(rows + down, 0, photo.shape[0] - 1), np.clip(columns + right, 0, photo.shape[1] - 1)
+            errors.append(float(((photo[y, x] - own) ** 2).mean()))
+    return -10 * math.log10(max(min(errors), 1e-10))
 
 
 def _ways(scene: Scene) -> dict[str, float]:
