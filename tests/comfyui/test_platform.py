@@ -95,7 +95,7 @@ def test_map_and_tangents_reach_every_file(server, ready, node):
     else:
         graph["save"] = changed(SAVE, mesh=("ready", 0), filename_prefix="t/ours")
     path = server.output(server.outputs(prompt(**graph))["save"]["3d"][0])
-    report = validate(path.read_bytes())
+    (report,) = validate(path.read_bytes())
     errors = [m for m in report["issues"]["messages"] if m["severity"] == 0]
     assert errors == [] and report["info"]["totalTriangleCount"] == ready["faces"].shape[1]
     saved = trimesh.load(path, force="mesh", process=False)
