@@ -161,6 +161,21 @@ def test_the_package_names_every_file_it_speaks_of():
     ast.parse(script, feature_version=(3, 10))  # Blender 3.4's Python
 
 
+@pytest.mark.parametrize(
+    ("azimuths_deg", "others"), [((0.0, 90.0), ["reference_left"]), ((180.0,), ["reference_back"])]
+)
+def test_the_photo_stands_behind_the_garment_instead_of_the_front_view(azimuths_deg, others):
+    soft = disc(30, (60.0, 52.0), (100, 140))
+    rgb, mesh = np.zeros((100, 140, 3), np.uint8), tube()
+    files = blender_files(mesh, views_of(mesh, azimuths_deg), openings(mesh), 80.0, rgb=rgb, soft=soft)
+    told = json.loads(next(file.data for file in files if file.name == "scene.json"))
+    assert [plane["name"] for plane in told["planes"]] == ["reference_photo", *others]
+    photo = told["planes"][0]
+    matrix = np.array(photo["matrix_world"])
+    assert np.allclose(matrix[:3, 2], (0, -1, 0)) and matrix[1, 3] > 0.3  # it faces the front from behind
+    assert photo["size_m"] == pytest.approx(1 / 0.9, abs=0.02)  # the longest side is 1 canonical, a metre here
+
+
 def test_vertex_numbers_are_the_objs():
     mesh = tube()
     files = {file.name: file.data for file in blender_files(mesh, views_of(mesh), openings(mesh), 80.0)}

@@ -89,7 +89,8 @@ def blender_files(
         photo, pixels = photo_picture(rgb, soft, hw[1] / hw[0])
         pictures.append(File("views/photo.png", png_bytes(pixels)))
         cameras.append(_entry("photo", "views/photo.png", photo, placed, (0.0, 0.0), 0))
-        planes = [_plane("reference_photo", "views/photo.png", photo, placed), *planes[1:]]
+        planes = [plane for plane in planes if plane["name"] != "reference_front"]
+        planes.insert(0, _plane("reference_photo", "views/photo.png", photo, placed))
     scene = {
         "made_by": f"Garment3D {__version__}",
         "name": name,
