@@ -3,8 +3,9 @@
     python benchmarks/batch.py [--photos 200] [--workers 2] [--keep FOLDER] [--seed 0]
 
 The first run is killed with its whole process group (SIGKILL) at a random moment; the second goes on and loses one
-worker to a SIGKILL; the third finds nothing to do. Photos are 360×480 pixels; garments are saved as GLB with 512 px
-textures, 5000 triangles and 6 views of 256 px, without turntables. POSIX only, as it kills process groups.
+worker to a SIGKILL; the third finds nothing to do. Photos are 360×480 pixels and bring their true masks, so that it
+is the batch that is measured; garments are saved as GLB with 512 px textures, 5000 triangles and 6 views of 256 px,
+without turntables. POSIX only, as it kills process groups.
 """
 
 from __future__ import annotations
@@ -54,23 +55,32 @@ def child(photos: Path, out: Path, workers: int) -> None:
     from garment3d.batch.run import run_batch
     from garment3d.pipeline import Settings
 
-    settings = Settings(texture_px=512, triangles=5000, view_px=256, step_deg=60.0)
+    settings = Settings(mask=masks_of(photos), texture_px=512, triangles=5000, view_px=256, step_deg=60.0)
     print(
         run_batch(photos, out, settings, BatchOptions(workers=workers, formats=("glb",), turntable=False)), flush=True
     )
 
 
+def masks_of(photos: Path) -> Path:
+    """Where the masks of a folder of photos lie."""
+    return photos.with_name(f"{photos.name}_masks")
+
+
 def make_photos(folder: Path, count: int) -> None:
-    """The first `count` photos of the truth set; those that are there from an earlier benchmark are kept."""
+    """The first `count` photos of the truth set and their masks; those of an earlier benchmark are kept."""
     from PIL import Image
 
     from tests.truth import truth_set
 
-    folder.mkdir(parents=True, exist_ok=True)
-    if len(list(folder.glob("*.jpg"))) == count:
+    masks = masks_of(folder)
+    for place in (folder, masks):
+        place.mkdir(parents=True, exist_ok=True)
+    if len(list(folder.glob("*.jpg"))) == len(list(masks.glob("*.png"))) == count:
         return
     for i, truth in enumerate(truth_set(count, hw=HW, step_cm=STEP_CM)):
-        Image.fromarray(truth.photo.rgb).save(folder / f"{i:03d}_{truth.garment.garment_class}.jpg", quality=92)
+        name = f"{i:03d}_{truth.garment.garment_class}"
+        Image.fromarray(truth.photo.rgb).save(folder / f"{name}.jpg", quality=92)
+        Image.fromarray((truth.photo.soft * 255 + 0.5).astype("uint8")).save(masks / f"{name}.mask.png")
 
 
 def lines(out: Path) -> list[dict]:
@@ -149,6 +159,8 @@ def check(photos: Path, out: Path) -> list[str]:
 
     names = {path.name for path in photos.glob("*.jpg")}
     counts, wrong = done(out), []
+    refused = {line["photo"]: line["sentence"] for line in lines(out) if line["event"] == "failed"}
+    wrong += [f"{name}: {sentence}" for name, sentence in refused.items() if name not in counts]
     twice = [name for name, times in counts.items() if times > 1]
     half = [name for name in names if result_in(out / Path(name).stem) is None]
     wrong += [f"{len(names - set(counts))} photos are not done"] if names - set(counts) else []
