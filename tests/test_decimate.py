@@ -69,9 +69,10 @@ def test_a_tube_keeps_its_ends_its_seam_and_its_uv() -> None:
     sound(light, mesh)
     x, y, z = np.asarray(light.vertices).T
     u, v = np.asarray(light.visual.uv).T
-    np.testing.assert_allclose(np.hypot(x, z), 0.3, atol=1e-9)
-    np.testing.assert_allclose(v, y / 0.8 + 0.5, atol=1e-9)
-    np.testing.assert_allclose(np.sin(2 * np.pi * u - np.pi), x / 0.3, atol=1e-9)
+    np.testing.assert_allclose(np.hypot(x, z), 0.3, rtol=0.01)  # the faces run through the cloth, not within it
+    np.testing.assert_allclose(np.hypot(x, z)[np.abs(y) > 0.4 - 1e-9], 0.3, atol=1e-9)
+    np.testing.assert_allclose(v, y / 0.8 + 0.5, atol=1e-3)
+    np.testing.assert_allclose(np.sin(2 * np.pi * u - np.pi), x / np.hypot(x, z), atol=2e-3)
     # The cut runs through as it did: each of its heights is there on both its sides.
     np.testing.assert_allclose(np.sort(y[u == 0]), np.sort(y[u == 1]))
     assert {-0.4, 0.4} <= set(y[u == 0].round(9)) and (u == 0).sum() >= 2
@@ -94,8 +95,8 @@ def test_a_ball_stays_closed_and_round() -> None:
     mesh = sphere(0.4, 24)
     light, reached, _ = decimate(mesh, 500)
     assert 498 <= reached <= 500 and light.is_watertight and light.euler_number == 2
-    assert light.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.03)
-    np.testing.assert_allclose(np.linalg.norm(light.vertices, axis=1), 0.4, atol=1e-9)
+    assert light.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.01)
+    np.testing.assert_allclose(np.linalg.norm(light.vertices, axis=1), 0.4, rtol=0.02)
 
 
 @pytest.mark.parametrize("name", ["tee", "longsleeve_hanging", "dress", "camisole", "skirt", "trousers"])
@@ -129,10 +130,7 @@ def test_levels_come_in_the_order_asked_each_from_the_heavier_one() -> None:
     light, heavy, all_of_it, middle = levels(mesh, (500, 4000, 20_000, 1500))
     assert all_of_it.mesh is mesh and all_of_it.reached == len(mesh.faces)
     assert [500 >= light.reached > 497, 1500 >= middle.reached > 1497, 4000 >= heavy.reached > 3997] == [True] * 3
-    rows = [
-        {tuple(r) for r in np.concatenate([m.vertices, m.visual.uv], 1).tolist()}
-        for m in (light.mesh, middle.mesh, heavy.mesh, mesh)
-    ]
+    rows = [{tuple(r) for r in np.asarray(m.visual.uv).tolist()} for m in (light.mesh, middle.mesh, heavy.mesh, mesh)]
     assert rows[0] < rows[1] < rows[2] < rows[3]
     np.testing.assert_array_equal(levels(mesh, (500,))[0].mesh.faces, decimate(mesh, 500).mesh.faces)
     assert levels(mesh, ()) == ()
@@ -145,8 +143,8 @@ def test_what_vertices_and_faces_carry_goes_along_and_the_mesh_stays() -> None:
     mesh.vertex_attributes["linear_rgb"] = np.asarray(bare.vertices, np.float32)
     vertices, faces = mesh.vertices.copy(), mesh.faces.copy()
     light = decimate(mesh, 500).mesh
-    np.testing.assert_array_equal(light.visual.vertex_colors[:, :3], np.round(255 * (light.vertices + 0.5)))
-    np.testing.assert_array_equal(light.vertex_attributes["linear_rgb"], light.vertices.astype(np.float32))
+    np.testing.assert_allclose(light.visual.vertex_colors[:, :3], 255 * (light.vertices + 0.5), atol=2)
+    np.testing.assert_allclose(light.vertex_attributes["linear_rgb"], light.vertices, atol=0.005)
     np.testing.assert_array_equal(mesh.vertices, vertices)
     np.testing.assert_array_equal(mesh.faces, faces)
     halves = trimesh.Trimesh(bare.vertices, bare.faces, process=False)

@@ -16,6 +16,7 @@ from ..errors import MeshError
 from .decimate_apart import LIMITS, Descent, down_to
 from .decimate_cloth import Cloth, cloth_of
 from .decimate_collapse import start_of
+from .decimate_settle import settled
 from .hems_carry import carried, kept_vertices
 
 FAR = LIMITS[1].drift
@@ -40,8 +41,9 @@ class Decimated(NamedTuple):
 def decimate(mesh: trimesh.Trimesh, triangles: int, progress: Progress | None = None) -> Decimated:
     """The Decimated mesh of at most `triangles`; one that has no more already comes back as it is.
 
-    Every vertex left is one of the mesh's own in uv and colours. Openings, seams between uv islands and places where
-    the mesh is no sheet stay; where they alone need more triangles than asked for, a warning says how many are left.
+    Every vertex left is one of the mesh's own in uv and colours, moved a little along its normal. Openings, seams
+    between uv islands and places where the mesh is no sheet stay; where they alone need more triangles than asked
+    for, a warning says how many are left.
 
     Raises:
         MeshError: no faces, values that aren't finite, or fewer triangles asked for than make a mesh.
@@ -55,7 +57,7 @@ def levels(mesh: trimesh.Trimesh, triangles: Sequence[int], progress: Progress |
         if asked < LEAST:
             raise MeshError(f"{asked} triangles make no garment: ask for {LEAST} or more.")
     cloth, faces = cloth_of(mesh)
-    state = start_of(cloth, faces)
+    state, places = start_of(cloth, faces), np.unique(faces.places)
     tell = _rising(progress, len(faces.places), min(triangles, default=LEAST))
     made: dict[int, Decimated] = {}
     for asked in sorted(set(triangles), reverse=True):
@@ -64,7 +66,7 @@ def levels(mesh: trimesh.Trimesh, triangles: Sequence[int], progress: Progress |
             continue
         found = down_to(cloth, state, asked, tell)
         state = found.state
-        made[asked] = _result(mesh, cloth, found, asked)
+        made[asked] = _result(mesh, cloth, found, places, asked)
     return tuple(made[asked] for asked in triangles)
 
 
@@ -81,12 +83,13 @@ def _rising(progress: Progress | None, start: int, least: int) -> Callable[[int]
     return tell
 
 
-def _result(mesh: trimesh.Trimesh, cloth: Cloth, found: Descent, asked: int) -> Decimated:
+def _result(mesh: trimesh.Trimesh, cloth: Cloth, found: Descent, places: np.ndarray, asked: int) -> Decimated:
     faces = found.state.faces
     used, corners = np.unique(faces.wedges, return_inverse=True)
     vertex = cloth.vertex[used]
     origin = kept_vertices(vertex, len(mesh.vertices), faces.origin)
-    light = carried(mesh, np.asarray(mesh.vertices)[vertex], corners.reshape(-1, 3), origin)
+    moved = (settled(cloth, found.state, places) - cloth.points)[cloth.place[used]] * cloth.side
+    light = carried(mesh, np.asarray(mesh.vertices)[vertex] + moved, corners.reshape(-1, 3), origin)
     return Decimated(light, len(faces.places), _warnings(cloth, found, asked))
 
 

@@ -54,7 +54,7 @@ class _Moves(NamedTuple):
         return _Moves(*(column[..., index] for column in self))
 
 
-class _Stars(NamedTuple):
+class Stars(NamedTuple):
     """The faces around every place, one after the other."""
 
     first: np.ndarray
@@ -97,7 +97,7 @@ def collapsed(cloth: Cloth, state: State, most: int, limits: Limits, held: np.nd
     moves = _moves(cloth, state, edges, limits, held)
     if not len(moves.gone):
         return None
-    stars, neighbours = _stars(state.faces, count), _Neighbours(edges, count)
+    stars, neighbours = stars_of(state.faces, count), _Neighbours(edges, count)
     best = _chosen(cloth, state.faces, stars, moves, neighbours, limits, AT_ONCE)
     if not len(best.gone):  # all that is cheap is forbidden
         best = _chosen(cloth, state.faces, stars, moves, neighbours, limits, 1.0)
@@ -164,10 +164,11 @@ def _kinds(cloth: Cloth, faces: Faces, edges: Edges) -> tuple[np.ndarray, np.nda
     )
 
 
-def _stars(faces: Faces, count: int) -> _Stars:
+def stars_of(faces: Faces, count: int) -> Stars:
+    """The Stars of faces over `count` places."""
     order = np.argsort(faces.places.ravel(), kind="stable")
     uses = np.bincount(faces.places.ravel(), minlength=count)
-    return _Stars(np.cumsum(uses) - uses, uses, order // 3)
+    return Stars(np.cumsum(uses) - uses, uses, order // 3)
 
 
 class _Neighbours:
@@ -186,7 +187,7 @@ class _Neighbours:
 def _chosen(
     cloth: Cloth,
     faces: Faces,
-    stars: _Stars,
+    stars: Stars,
     moves: _Moves,
     neighbours: _Neighbours,
     limits: Limits,
@@ -212,7 +213,7 @@ def _chosen(
     return moves.at(index[np.argsort(moves.cost[index], kind="stable")])
 
 
-def _keeps_sheet(stars: _Stars, moves: _Moves, neighbours: _Neighbours) -> np.ndarray:
+def _keeps_sheet(stars: Stars, moves: _Moves, neighbours: _Neighbours) -> np.ndarray:
     """[N] bool: nothing tears or closes: the two share no neighbour but across their faces (the link condition)."""
     gone, kept = neighbours.count[moves.gone], neighbours.count[moves.kept]
     closes = (gone == 3) & (kept == 3) & (moves.faces == 2)
@@ -222,7 +223,7 @@ def _keeps_sheet(stars: _Stars, moves: _Moves, neighbours: _Neighbours) -> np.nd
     return fine
 
 
-def _keeps_faces(cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, limits: Limits) -> np.ndarray:
+def _keeps_faces(cloth: Cloth, faces: Faces, stars: Stars, moves: _Moves, limits: Limits) -> np.ndarray:
     """[N] bool: no face around turns over, in space or in uv, or becomes a sliver."""
     owner, face = stars.around(moves.gone)
     stays = (faces.places[face] != moves.kept[owner][:, None]).all(1)
@@ -255,7 +256,7 @@ def _keeps_faces(cloth: Cloth, faces: Faces, stars: _Stars, moves: _Moves, limit
     return fine
 
 
-def _apart(faces: Faces, stars: _Stars, moves: _Moves, count: int) -> _Moves:
+def _apart(faces: Faces, stars: Stars, moves: _Moves, count: int) -> _Moves:
     """The collapses, cheapest first, whose neighbourhoods no cheaper one changes.
 
     New edges come from `kept`: two collapses may share a neighbour, but not one that either of them ends in.
