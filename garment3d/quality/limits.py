@@ -21,7 +21,7 @@ CROSSING_WARN, CROSSING_FAIL = 0.001, 0.05
 """Share of the faces that cut through others."""
 BAD_EDGES_FAIL = 0.001
 """Non-manifold edges per face."""
-MIRRORED_DB = 1.0
+MIRRORED_DB = 0.5
 """The mirrored photo may fit the front better by this much before the texture is called mirrored."""
 WAY_DB = 3.0
 """Another way to lay the texture must fit the photo better by this much."""
