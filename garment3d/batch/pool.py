@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..errors import GarmentError
 from .photos import BatchPhoto
-from .worker import OUT_OF_MEMORY, READY, Job, Outcome, work
+from .worker import BEGUN, OUT_OF_MEMORY, Job, Outcome, work
 
 
 class Ended(NamedTuple):
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
     outcome: Outcome | None
     """None where the worker died over it."""
     how: str = ""
-    """How the worker died."""
+    """How the worker died; "" where it had not begun with the photo."""
 
 
 class _Worker:
@@ -40,13 +40,13 @@ class _Worker:
         with _deaf():
             self.process.start()
         theirs.close()
-        self.ready = False
+        self.begun = False
         self.photo: BatchPhoto | None = None
         self.count = 0
         self._send(job)
 
     def give(self, photo: BatchPhoto) -> None:
-        self.photo = photo
+        self.photo, self.begun = photo, False
         self.count += 1
         self._send(photo)
 
@@ -129,8 +129,8 @@ class Pool:
             message = worker.pipe.recv() if worker.pipe.poll() else None
         except (EOFError, OSError):
             message = None
-        if message == READY:
-            worker.ready, self._stillborn = True, 0
+        if message == BEGUN:
+            worker.begun, self._stillborn = True, 0
             return []
         photo = worker.photo
         if isinstance(message, Outcome) and photo is not None:
@@ -141,7 +141,7 @@ class Pool:
         if photo is None:
             return []
         how = _how(worker.process.exitcode)
-        if worker.ready:
+        if worker.begun:
             return [Ended(photo, None, how)]
         self._stillborn += 1
         if self._stillborn > 2 * self._size:

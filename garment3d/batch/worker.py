@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .options import BatchOptions
     from .photos import BatchPhoto
 
-READY = "ready"
+BEGUN = "begun"
+"""What a worker says as soon as it has a photo in hand."""
 OUT_OF_MEMORY = 77
 """Exit status of a worker whose memory ran out."""
 WAYS_OUT = "--mask FOLDER, or run it by itself with --box X0,Y0,X1,Y1"
@@ -59,8 +60,8 @@ def work(pipe: Connection, lock: Path, threads: int) -> None:
     try:
         job: Job = pipe.recv()  # reading it imports torch, which takes the numbers above
         models = _models(job)
-        pipe.send(READY)
         while (photo := pipe.recv()) is not None:
+            pipe.send(BEGUN)
             pipe.send(do(photo, job, models))
     except (EOFError, ConnectionError):
         pass
