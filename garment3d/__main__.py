@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,8 +93,9 @@ def _batch(arguments: argparse.Namespace) -> int:
     from .batch.command import batch_command
 
     _check(arguments, ())
-    for line in batch_command(arguments, _settings(arguments)):
-        print(line, flush=True)
+    with closing(batch_command(arguments, _settings(arguments))) as lines:  # Ctrl-C while a line is printed cleans up
+        for line in lines:
+            print(line, flush=True)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def options_of(arguments: argparse.Namespace) -> BatchOptions:
     )
 
 
-def batch_command(arguments: argparse.Namespace, settings: Settings) -> Iterator[str]:
+def batch_command(arguments: argparse.Namespace, settings: Settings) -> Generator[str, None, None]:
     """Lines to print while a folder is done; PhotoError at the end where photos failed.
 
     On a terminal a bar shows the rate and the remaining time, and only failures are told; elsewhere every photo is.
