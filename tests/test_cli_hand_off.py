@@ -89,6 +89,18 @@ def test_the_report_has_a_verdict_and_budgets(folder, result):
     assert {b["platform"]: b["met"] for b in told["budgets"]}["vrchat-pc-good"] is True
 
 
+def test_a_saved_file_of_a_wrong_length_is_named(result, tmp_path, monkeypatch):
+    """A writer that takes the height for 7 cm more than it says: the report rejects what it wrote."""
+    from garment3d.export import result as saving
+
+    honest = saving.mesh_files
+    monkeypatch.setattr(saving, "mesh_files", lambda *given: honest(*given[:2], given[2] + 7, *given[3:]))
+    told = save(result, tmp_path / "out", ("glb",), turntable=False)
+    assert told.quality is not None and told.quality.verdict == "reject"
+    assert [f.fault for f in told.quality.findings] == ["wrong_scale"]
+    assert "0.77 m high instead of 0.7 m" in told.quality.sentence
+
+
 def test_views_from_elsewhere_are_assessed(result, tmp_path):
     """One of three pictures moved by a tenth of its width: it and no other is worth making again."""
     images, masks = result.views.images.clone(), result.views.masks.clone()

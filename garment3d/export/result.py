@@ -13,7 +13,8 @@ from ..camera import photo_camera
 from ..data import Opening, Photo, Views
 from ..garment.platforms import budget_checks
 from ..images import png_bytes, replace_file, to_uint8
-from ..quality.findings import Quality
+from ..quality.files import file_size_findings, with_files
+from ..quality.findings import Finding, Quality
 from .cameras import cameras_json, view_names
 from .clock import Clock, Progress
 from .evidence import evidence
@@ -97,11 +98,13 @@ def save(
             with clock.stage("turntable") as tell:
                 save_mp4(room / "turntable.mp4", turntable_frames(result.mesh, device=device, progress=tell))
         with clock.stage("report"):
+            quality = with_files(result.quality, _wrong_sizes(room, result.length_cm))
             viewer = viewer_html(parts(result.mesh))
-            shown = evidence(result.mesh, result.photo.rgb, result.soft, result.assessed, result.quality, device)
+            shown = evidence(result.mesh, result.photo.rgb, result.soft, result.assessed, quality, device)
         film = (room / "turntable.mp4").read_bytes() if turntable else None
         files = sorted(p.relative_to(room).as_posix() for p in room.rglob("*") if p.is_file())
-        result = result._replace(seconds={**result.seconds, **clock.seconds}, warnings=warnings)
+        seconds = {**result.seconds, **clock.seconds}
+        result = result._replace(seconds=seconds, quality=quality, warnings=warnings)
         report = _report(result, (*files, "report.html", "report.json"))
         azimuths_deg = result.views.orbit.azimuths_deg
         page = Pictures(result.photo.rgb, result.soft, pictures, azimuths_deg, viewer, film, shown)
@@ -127,6 +130,15 @@ def _write(result: Result, room: Path, formats: Sequence[str], pictures: np.ndar
         beside = () if result.surface is None else _surface_files(result.surface, result, placed)
         for name, data in [*zip(names, views, strict=True), *meshes.result(), *beside]:
             replace_file(room / name, data)
+
+
+def _wrong_sizes(room: Path, length_cm: float) -> tuple[Finding, ...]:
+    """What is wrong with the height of the saved garment and of its platforms' versions, read from their files."""
+    metres = [*room.glob("garment.glb"), *room.glob("platforms/*/garment.glb")]
+    found = [finding for path in metres for finding in file_size_findings(path, length_cm)]
+    for path in room.glob("platforms/*/garment.stl"):
+        found += file_size_findings(path, length_cm, unit_m=0.001, up="z")
+    return tuple(found)
 
 
 def _surface_files(surface: trimesh.Trimesh, result: Result, placed: Placement) -> tuple[File, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..meshes import read_mesh
 from . import limits
-from .findings import Finding
+from .findings import Finding, Quality
 
 
 def file_size_findings(
@@ -31,3 +32,11 @@ def file_size_findings(
         return ()
     told = f"{path.name} is {height_m:.4g} m high instead of {wanted_m:.4g} m: save it again with the right length."
     return (Finding("wrong_scale", "fail", path.name, height_m, wanted_m, told),)
+
+
+def with_files(quality: Quality, findings: Sequence[Finding]) -> Quality:
+    """The assessment with what was found in the garment's files before all else; the same where nothing was."""
+    if not findings:
+        return quality
+    told = f"Reject: {findings[0].sentence}"
+    return quality._replace(verdict="reject", sentence=told, findings=(*findings, *quality.findings))
