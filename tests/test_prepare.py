@@ -264,6 +264,29 @@ def test_meshes_without_texture_are_prepared_too():
     assert len(closed.mesh.faces) == 12 and "closed already" in closed.warnings[0]
 
 
+def test_a_palette_keeps_its_colours(garments):
+    """Each face takes one point of a picture of sixteen colours, between whose centres no triangle lies."""
+    mesh, _ = garments["skirt"]
+    rng = np.random.default_rng(0)
+    palette = rng.integers(0, 255, (4, 4, 3), dtype=np.uint8)
+    corners, chosen = np.asarray(mesh.vertices)[mesh.faces].reshape(-1, 3), rng.integers(0, 4, (len(mesh.faces), 2))
+    uv = np.repeat((chosen + 0.3) / 4, 3, 0)
+    coloured = textured(corners, np.arange(len(corners)).reshape(-1, 3), uv, Image.fromarray(palette))
+    ready = prepare(coloured, platform("vrchat-pc-good"), 55)
+    np.testing.assert_array_equal(np.asarray(ready.mesh.visual.material.baseColorTexture), palette)
+
+
+@pytest.mark.parametrize(("size", "side"), [((1, 1), 256), ((8, 8), 256), ((300, 100), 300)])
+def test_cloth_of_one_colour_and_pictures_that_are_not_square_get_a_normal_map(garments, size, side):
+    mesh, _ = garments["skirt"]
+    plain = textured(mesh.vertices, mesh.faces, mesh.visual.uv, Image.new("RGB", size, (90, 20, 20)))
+    ready = prepare(plain, platform("vrchat-mobile-excellent"), 55, triangles=900)
+    maps = ready.mesh.visual.material
+    assert maps.baseColorTexture.size == size and maps.normalTexture.size == (side, side)
+    assert maps.baseColorTexture.getextrema() == ((90, 90), (20, 20), (20, 20)) and ready.checks.met
+    assert np.ptp(np.asarray(maps.normalTexture)[..., 0].astype(int)) > 8
+
+
 def test_progress_grows_to_a_hundred_and_the_mesh_stays_as_it_was(garments):
     mesh, _ = garments["skirt"]
     before = (
@@ -298,7 +321,8 @@ def test_numbers_that_cannot_be_meant_are_answered_in_one_sentence(options, word
 def test_meshes_that_cannot_be_prepared_say_so():
     flat = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 2]], process=False)
     empty = trimesh.Trimesh(np.zeros((0, 3)), np.zeros((0, 3), int), process=False)
-    for mesh in (flat, empty):
+    sheet = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
+    for mesh in (flat, empty, sheet):
         with pytest.raises(MeshError, match="can't be prepared"):
             prepare(mesh, platform("vrm"), 70)
 

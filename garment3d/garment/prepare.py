@@ -26,6 +26,8 @@ MOST_LODS = 5
 FEWEST = 64
 """A level of fewer triangles shows no garment and is not made."""
 SMALLEST_PX = 16
+SMOOTH_PX = 256
+"""A normal map is no smaller than this where the platform allows it: folds show on plain cloth of one pixel too."""
 OUTSIDE = 0.05
 """Of the longest side: a detail whose box is further out is told of."""
 
@@ -72,7 +74,7 @@ def prepare(
         lods: lighter levels beside it; None takes the platform's own number.
 
     Raises:
-        MeshError: no faces, NaN or flat vertices, or numbers outside their range.
+        MeshError: fewer than four faces, NaN or flat vertices, or numbers outside their range.
     """
     count = chosen.lods if lods is None else lods
     _check(mesh, length_cm, triangles, texture_px, count)
@@ -83,8 +85,8 @@ def prepare(
     tell(60, 65)(1, 1)
     lost = detail is not None or len(light.faces) < len(mesh.faces)
     if chosen.normal_map and lost and maps.colour is not None:
-        source = mesh if detail is None else detail
-        maps = maps._replace(normal=normal_map(light, source, len(maps.colour), tell(65, 100)))
+        side = max(*maps.colour.shape[:2], min(SMOOTH_PX, texture_px or chosen.texture_px))
+        maps = maps._replace(normal=normal_map(light, mesh if detail is None else detail, side, tell(65, 100)))
     thickness = chosen.thickness_mm / 10 / length_cm * float(np.ptp(np.asarray(mesh.vertices)[:, 1]))
     dressed = [_with_inside(_dressed(one.mesh, maps), thickness) for one in made]
     tell(65, 100)(1, 1)
@@ -95,10 +97,10 @@ def prepare(
 
 def _check(mesh: trimesh.Trimesh, length_cm: float, triangles: int, texture_px: int, lods: int) -> None:
     vertices = np.asarray(mesh.vertices, float)
-    if not len(mesh.faces) or not np.isfinite(vertices).all() or np.ptp(vertices[:, 1]) <= 0:
+    if len(mesh.faces) < LEAST or not np.isfinite(vertices).all() or np.ptp(vertices[:, 1]) <= 0:
         raise MeshError(
             f"A mesh of {len(mesh.faces)} faces and {len(vertices)} vertices can't be prepared for a platform; "
-            "give one with faces, finite vertices and some height."
+            f"give one with {LEAST} faces or more, finite vertices and some height."
         )
     if not 0 < length_cm < 100_000:
         raise MeshError(f"A garment can't be {length_cm:g} cm long: give its length from top to bottom, such as 70.")

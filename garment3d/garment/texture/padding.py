@@ -23,10 +23,16 @@ def padded(atlas: np.ndarray, covered: np.ndarray, empty: tuple[int, int, int] =
 
 
 def covered_texels(uv: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
-    """[S,S] bool: texels of a square atlas whose centre lies in a triangle."""
-    covered = np.zeros(size * size, bool)
+    """[S,S] bool: texels of a square atlas whose centre lies in a triangle, and where one holds none the middle's.
+
+    The latter are all there is where a triangle takes its colour from one point of a palette.
+    """
+    covered, small = np.zeros(size * size, bool), np.ones(len(faces), bool)
     for band in texels(uv, faces, size):
         covered[band.index.numpy()] = True
+        small[band.face.numpy()] = False
+    columns, up = np.clip(np.floor(uv[faces[small]].mean(1) * size).astype(int), 0, size - 1).T
+    covered[(size - 1 - up) * size + columns] = True
     return covered.reshape(size, size)
 
 
