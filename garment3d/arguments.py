@@ -143,7 +143,7 @@ def _add_hand_off(made: argparse.ArgumentParser) -> None:
         help="versions within a platform's budget: vrchat-mobile-good or -excellent, -medium, -poor, the same for "
         f"vrchat-pc, {', '.join(PLATFORM_IDS[8:])}",
     )
-    add("--lods", type=_whole(0, 8), metavar="N", help="levels of detail below; default the platform's own number")
+    add("--lods", type=_whole(0, 5), metavar="N", help="levels of detail below; default the platform's own number")
     add(
         "--cameras",
         type=_cameras,

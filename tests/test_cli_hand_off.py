@@ -12,10 +12,12 @@ from garment3d import __main__ as command
 from garment3d import arguments, pipeline
 from garment3d.data import Views
 from garment3d.export.camera_files import CAMERA_FORMATS
-from garment3d.export.extras import Extras
+from garment3d.export.extras import Extras, extra_files
 from garment3d.export.folder import OURS
 from garment3d.export.result import save
 from garment3d.garment.platforms import PLATFORMS
+from garment3d.garment.prepare import MOST_LODS
+from garment3d.garment.solidify import solidify
 from garment3d.pipeline import Settings, run
 from tests.test_cli import QUICK, SENTENCE, draw
 from tests.test_pipeline import draw as draw_other
@@ -79,6 +81,12 @@ def test_a_platforms_version_is_the_garment_within_its_budget(folder, result):
     assert light.extents[1] == pytest.approx(0.7, abs=1e-3)
     printed = trimesh.load(folder / "platforms" / "print" / "garment.stl")
     assert printed.extents[2] == pytest.approx(700, abs=5) and printed.is_watertight
+
+
+def test_a_warning_says_which_version_it_is_about(result):
+    thick = result._replace(mesh=solidify(result.mesh, 0.01))
+    (told,) = extra_files(thick, Extras(("print",), 0)).warnings
+    assert told.startswith("platforms/print: ") and "closed already" in told
 
 
 def test_the_report_has_a_verdict_and_budgets(folder, result):
@@ -155,6 +163,7 @@ def test_bad_views_are_painted_again(result, tmp_path, monkeypatch):
         (["--platform", "nintendo"], ["nintendo", "vrchat-mobile-good"]),
         (["--cameras", "fbx"], ["fbx", "colmap"]),
         (["--lods", "2"], ["--lods", "--platform"]),
+        (["--platform", "vrm", "--lods", str(MOST_LODS + 1)], [str(MOST_LODS + 1), str(MOST_LODS)]),
         (["--redo-views", "99"], ["99", "20"]),
     ],
 )

@@ -60,7 +60,7 @@ def _platform(result: Result, name: str, lods: int | None) -> Made:
 
     ready = prepare(result.mesh, platform(name), result.length_cm, lods=lods)
     files = platform_files(ready, result.openings, result.length_cm, result.garment_class)
-    return Made(_inside(f"platforms/{name}", files), ready.warnings)
+    return Made(_inside(f"platforms/{name}", files), tuple(f"platforms/{name}: {told}" for told in ready.warnings))
 
 
 def _inside(folder: str, files: tuple[File, ...]) -> tuple[File, ...]:
