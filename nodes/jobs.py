@@ -16,6 +16,8 @@ from . import convert
 if TYPE_CHECKING:
     import trimesh
 
+    from ..garment3d.garment.prepare import PreparedGarment
+
 
 class TextureJob(NamedTuple):
     """One garment to paint; the first arguments of `texture_garment`."""
@@ -128,6 +130,22 @@ def prepare_jobs(mesh: Types.MESH, detail: Types.MESH | None) -> list[PrepareJob
     dense = [None] if detail is None else convert.trimeshes(detail)
     matched = convert.matched(dense, len(garments), "detail meshes")
     return [PrepareJob(m, d) for m, d in zip(garments, matched, strict=True)]
+
+
+def alike(done: list[PreparedGarment]) -> list[PreparedGarment]:
+    """The same with equally many levels, and a flat normal map where only others of the batch have one: one MESH."""
+    from PIL import Image
+
+    from ..garment3d.garment.normal_map import FLAT
+
+    fewest = min(len(d.levels) for d in done)
+    done = [d._replace(levels=d.levels[:fewest]) for d in done]
+    materials = [getattr(m.visual, "material", None) for d in done for m in (d.mesh, *d.levels)]
+    made = next(filter(None, (getattr(m, "normalTexture", None) for m in materials)), None)
+    for material in filter(None, materials) if made else ():
+        if material.baseColorTexture and not material.normalTexture:
+            material.normalTexture = Image.new("RGB", made.size, FLAT)
+    return done
 
 
 def report_jobs(mesh: Types.MESH, image: torch.Tensor, mask: torch.Tensor, views: Views | None) -> list[ReportJob]:

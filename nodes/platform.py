@@ -100,10 +100,10 @@ class PreparePlatform(io.ComfyNode):
         from ..garment3d.garment.prepare import prepare
 
         chosen, wanted = platform_of(platform), (triangles, texture_px, None if lods < 0 else lods)
-        done = [
+        done = jobs.alike([
             prepare(job.mesh, chosen, files.sized(job.mesh, "auto", length_cm).length_cm, job.detail, *wanted, bar)
             for job, bar in convert.bars(jobs.prepare_jobs(mesh, detail))
-        ]
+        ])  # fmt: skip
         told = [figures.prepared_text(d) for d in done]
         convert.show(cls, told[0])
         made = convert.like(convert.mesh([d.mesh for d in done]), mesh)

@@ -166,6 +166,19 @@ def test_a_batch_keeps_maps_and_levels_apart(server, tmp_path):
     assert counts[0] > counts[1] > counts[2] < counts[3] > counts[4] > counts[5]
 
 
+def test_a_light_garment_takes_nothing_from_the_heavy_one_beside_it(server, tmp_path, dense):
+    """The second is too light for a normal map of its own, and for as many levels as the first has."""
+    less = dense["faces"].shape[1] - 400
+    graph = GRAPH | {"pad": ("Probe_PadBatch", {"mesh": ("texture", 0), "less": less})}
+    graph["ready"] = changed(PREPARE, mesh=("pad", 0), lods=5)
+    arrays = dumped(server, tmp_path, graph, ("ready", 0), "Probe_DumpMesh")
+    counts = dumped(server, tmp_path, graph, ("ready", 1), "Probe_DumpMesh")["face_counts"]
+    slope = np.abs(arrays["normal_map"][..., :2] * 255 - 128).max((1, 2, 3))
+    assert arrays["face_counts"][1] == 400 and slope[0] > 5 and slope[1] < 0.01
+    assert len(counts) == 6 and (counts[1:3] < counts[:2]).all() and (counts[4:] < counts[3:5]).all()
+    assert counts[3] == 400
+
+
 def test_the_texture_shown_is_the_one_saved(server, tmp_path, ready):
     """Core reads the maps of the mesh as pictures."""
     graph = GRAPH | {"maps": ("MeshTextureToImage", {"mesh": ("ready", 0)})}

@@ -112,24 +112,28 @@ class Hashes(io.ComfyNode):
 
 
 class PadBatch(io.ComfyNode):
-    """Two copies of a MESH, the second with one face less, as a zero-padded batch with counts."""
+    """Two copies of a MESH, the second without its last faces, as a zero-padded batch with counts."""
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(node_id="Probe_PadBatch", inputs=[io.Mesh.Input("mesh")], outputs=[io.Mesh.Output("mesh")])
+        return io.Schema(
+            node_id="Probe_PadBatch",
+            inputs=[io.Mesh.Input("mesh"), io.Int.Input("less", default=1, optional=True)],
+            outputs=[io.Mesh.Output("mesh")],
+        )
 
     @classmethod
-    def execute(cls, mesh):
+    def execute(cls, mesh, less=1):
         twice = copy.copy(mesh)
         nv, nf = mesh.vertices.shape[1], mesh.faces.shape[1]
         faces = mesh.faces[0].clone()
-        faces[-1] = 0
+        faces[-less:] = 0
         twice.vertices = torch.cat([mesh.vertices] * 2)
         twice.faces = torch.stack([mesh.faces[0], faces])
         for name in ("uvs", "normals", "texture"):
             value = getattr(mesh, name)
             setattr(twice, name, None if value is None else torch.cat([value] * 2))
-        twice.vertex_counts, twice.face_counts = torch.tensor([nv, nv]), torch.tensor([nf, nf - 1])
+        twice.vertex_counts, twice.face_counts = torch.tensor([nv, nv]), torch.tensor([nf, nf - less])
         return io.NodeOutput(twice)
 
 
