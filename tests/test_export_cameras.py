@@ -68,6 +68,7 @@ def test_a_photo_that_is_not_known_is_null():
 
 def test_views_are_named_by_azimuth():
     assert view_names([0, 20, 340]) == ("000.png", "020.png", "340.png")
+    assert view_names([-1e-9, 359.99999, -0.5]) == ("000.png", "000.png", "359.5.png")
     assert view_names([22.5, -20, 360, 7.125]) == ("022.5.png", "340.png", "000.png", "007.125.png")
 
 

@@ -67,7 +67,7 @@ def cameras_json(
 
 def view_names(azimuths_deg: Sequence[float]) -> tuple[str, ...]:
     """`000.png`, `020.png`, … by azimuth; whole degrees have three digits, others get their decimals: `022.5.png`."""
-    return tuple(f"{_degrees(azimuth % 360)}.png" for azimuth in azimuths_deg)
+    return tuple(f"{_degrees(azimuth)}.png" for azimuth in azimuths_deg)
 
 
 def placed_c2w(camera: Camera, frame_to_file: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def rows(matrix: np.ndarray) -> list[list[float]]:
 
 
 def _degrees(azimuth_deg: float) -> str:
-    whole = round(azimuth_deg, 3)
+    whole = round(azimuth_deg, 3) % 360
     return f"{whole:03.0f}" if whole == int(whole) else f"{whole:07.3f}".rstrip("0")
 
 
