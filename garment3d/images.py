@@ -86,6 +86,15 @@ def checked_mask(soft: np.ndarray, name: str = "The mask") -> np.ndarray:
     return soft
 
 
+def check_fits(soft: np.ndarray, rgb: np.ndarray) -> None:
+    """MaskError where a [H,W] mask is not as large as its [H,W,3] photo."""
+    if soft.shape != rgb.shape[:2]:
+        raise MaskError(
+            f"The mask is {soft.shape[1]} × {soft.shape[0]} px but the photo {rgb.shape[1]} × {rgb.shape[0]}; "
+            "give a mask of the photo's size."
+        )
+
+
 def over_white(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """[H,W,3] uint8 of the photo laid over white; without alpha the photo itself."""
     if alpha is None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from garment3d.camera import mask_box, orbit, orbit_camera, photo_camera, project
 from garment3d.data import Opening, Orbit, Views
-from garment3d.errors import MeshError, ViewsError
+from garment3d.errors import MaskError, MeshError, ViewsError
 from garment3d.export.blender import blender_files, lens, photo_picture
 from garment3d.export.blender_groups import Ring, outer_layer, pin, rings, seams
 from garment3d.export.mesh import Placement
@@ -200,6 +200,12 @@ def test_the_photos_picture_keeps_every_pixel_where_its_camera_sees_it():
     for old, new in zip(before.astype(int), after.astype(int), strict=True):
         assert (pixels[new[1], new[0], :3] == rgb[old[1], old[0]]).all()
     assert np.allclose(after - before, (after - before)[0])
+
+
+def test_a_mask_of_another_size_than_the_photo_is_told():
+    mesh, soft = cube(), np.pad(np.ones((20, 10), np.float32), 5)
+    with pytest.raises(MaskError, match="20 × 30 px but the photo 20 × 31"):
+        blender_files(mesh, views_of(mesh), (), 70, rgb=np.zeros((31, 20, 3), np.uint8), soft=soft)
 
 
 def test_a_garment_at_the_photos_edge_and_a_wide_picture():

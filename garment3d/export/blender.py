@@ -18,7 +18,7 @@ from .. import __version__
 from ..camera import mask_box, photo_camera
 from ..data import Camera, Opening, Orbit, Views
 from ..errors import ViewsError
-from ..images import png_bytes, reduced, to_uint8
+from ..images import check_fits, png_bytes, reduced, to_uint8
 from .blender_groups import Ring, outer_layer, pin, rings, seams
 from .cameras import view_names
 from .folder import unique_names
@@ -69,7 +69,8 @@ def blender_files(
 ) -> tuple[File, ...]:
     """The package's files, names with / for folders: mesh, texture, views/*.png, scene.json and build_scene.py.
 
-    Vertex colours are not carried; a mesh with no faces raises MeshError, views that are none ViewsError.
+    Vertex colours are not carried; a mesh with no faces raises MeshError, views that are none ViewsError, a mask
+    of another size than the photo MaskError.
 
     Args:
         length_cm: vertical extent of the garment in the scene.
@@ -85,6 +86,7 @@ def blender_files(
     cameras = _orbit_entries(views.orbit, names, files, placed)
     planes = _planes(views.orbit, files, placed)
     if rgb is not None and soft is not None:
+        check_fits(soft, rgb)
         hw = views.orbit.cameras[0].hw
         photo, pixels = photo_picture(rgb, soft, hw[1] / hw[0])
         pictures.append(File("views/photo.png", png_bytes(pixels)))

@@ -14,8 +14,8 @@ import torch
 from ..camera import ZERO123_RADIUS
 from ..camera import orbit as orbit_of
 from ..data import Orbit, Views
-from ..errors import GarmentError, MaskError
-from ..images import canvas
+from ..errors import GarmentError
+from ..images import canvas, check_fits
 from .zero123_condition import CANVAS_PX, CANVAS_RATIO, conditioned, encode_photo, zero123_canvas
 from .zero123_masks import view_masks
 from .zero123_memory import Batches, fitting, vae_row_bytes
@@ -167,11 +167,7 @@ class _Told:
 
 def _front(rgb: np.ndarray, soft: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """[256,256,3] canvas and [256,256] mask of the photo in the same frame."""
-    if rgb.shape[:2] != soft.shape:
-        raise MaskError(
-            f"The mask is {soft.shape[1]} × {soft.shape[0]} px but the photo {rgb.shape[1]} × {rgb.shape[0]}; "
-            "give a mask of the photo's size."
-        )
+    check_fits(soft, rgb)
     mask = canvas(np.full_like(rgb, 255), soft, CANVAS_RATIO, 0.0, CANVAS_PX).pixels[..., 0]
     return torch.from_numpy(zero123_canvas(rgb, soft)), torch.from_numpy(np.ascontiguousarray(mask))
 

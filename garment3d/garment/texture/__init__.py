@@ -10,7 +10,8 @@ import trimesh
 
 from ...camera import photo_camera
 from ...camera import project as to_pixels  # this package has a module of that name
-from ...errors import MaskError, MeshError
+from ...errors import MeshError
+from ...images import check_fits
 from .atlas import PADDING, dressed, texels, widened
 from .paint import Scene, Surface, paint, scene_of, with_back_photo
 from .plate import plate_of
@@ -80,11 +81,7 @@ def texture_garment(
 def _check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, size: int) -> None:
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"The texture size is {size}; it must be {SIZES[0]} to {SIZES[1]}.")
-    if rgb.shape[:2] != soft.shape:
-        raise MaskError(
-            f"The mask is {soft.shape[1]}×{soft.shape[0]} and the photo {rgb.shape[1]}×{rgb.shape[0]}; "
-            "give a mask of the photo's size."
-        )
+    check_fits(soft, rgb)
     if not len(mesh.faces) or not np.isfinite(mesh.vertices).all() or not mesh.area > 0:
         raise MeshError(
             f"A mesh of {len(mesh.vertices)} vertices, {len(mesh.faces)} faces and area {mesh.area:.3g} "

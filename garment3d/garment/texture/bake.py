@@ -15,7 +15,8 @@ import trimesh
 
 from ...camera import photo_camera
 from ...data import Views
-from ...errors import MaskError, MeshError
+from ...errors import MeshError
+from ...images import check_fits
 from ...raster import rasterize
 from .atlas import PADDING, TEXELS_AT_ONCE, dressed, texels, widened
 from .bake_base import EMPTY, FROM_BACK, FROM_FILL, FROM_PHOTO, FROM_VIEW, Base, Under, base_of, under
@@ -156,11 +157,7 @@ def check(mesh: trimesh.Trimesh, rgb: np.ndarray, soft: np.ndarray, options: Bak
         raise ValueError(f"The texture size is {options.size}; it must be {SIZES[0]} to {SIZES[1]}.")
     if not 0 <= options.flatten <= 1:
         raise ValueError(f"The flattening is {options.flatten}; it must be 0 to 1.")
-    if rgb.shape[:2] != soft.shape:
-        raise MaskError(
-            f"The mask is {soft.shape[1]}×{soft.shape[0]} and the photo {rgb.shape[1]}×{rgb.shape[0]}; "
-            "give a mask of the photo's size."
-        )
+    check_fits(soft, rgb)
     if len(mesh.faces) < 2 or not np.isfinite(mesh.vertices).all() or not mesh.area > 0:
         raise MeshError(
             f"A mesh of {len(mesh.vertices)} vertices, {len(mesh.faces)} faces and area {mesh.area:.3g} "
