@@ -101,6 +101,11 @@ GARMENTS = {
     "trousers": Drawn(
         "trousers", [(0, 0.0), (-0.18, 0), (-0.26, 1), (-0.08, 1), (0, 0.35)], {"waist": (1, 1), "leg": (2, 3)}
     ),
+    "bell_bottoms": Drawn(  # legs that nearly meet all the way down
+        "trousers",
+        [(0, 0.0), (-0.17, 0), (-0.20, 0.35), (-0.22, 0.985), (-0.03, 1), (-0.025, 0.45), (0, 0.36)],
+        {"waist": (1, 1), "leg": (3, 4)},
+    ),
     "shorts": Drawn(
         "trousers", [(0, 0.0), (-0.30, 0), (-0.46, 0.95), (-0.06, 1), (0, 0.6)], {"waist": (1, 1), "leg": (2, 3)}
     ),

@@ -133,6 +133,7 @@ def test_a_kill_in_the_middle_costs_nothing_and_repeats_nothing(shop, out, capsy
     heard.clear()
     assert run_batch(shop, out, SMALL, OPTIONS, kill_one_worker(heard))[:3] == (2, 0, 2)
     assert {done.row.photo for done in heard} == {"tee.png", "skirt.png"}
+    assert [p.name for p in out.iterdir() if p.name.startswith(".")] == [".batch"]  # nor what the dead worker had begun
 
     small = "--triangles 1200 --texture-size 256 --view-size 64 --step 180 --format glb --no-turntable".split()
     assert main(["batch", str(shop), "-o", str(out), *small]) == 0

@@ -45,20 +45,24 @@ def result_in(folder: Path) -> Found | None:
 
 
 def recover(output: Path, starts: Mapping[str, Sequence[Entry]]) -> None:
-    """Finishes or removes what killed runs left in the output folder; only call it where no worker is alive.
-
-    A room is ours if a photo was started under its name, it is not older than that, and holds nothing but our files.
-    """
+    """Finishes or removes what killed runs left in the output folder; only call it where no worker is alive."""
     for entries in starts.values():
-        first = entries[0]
-        for room in output.glob(f".{glob.escape(first.folder)}.????????"):
-            if _is_ours(room, first):
-                _finish_swap(room, output / first.folder)
-                shutil.rmtree(room, ignore_errors=True)
+        recover_one(output, entries[0])
     for place in (output, output / "thumbs"):
         for path in place.glob(".*") if place.is_dir() else ():
             if _PARTIAL.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
+
+
+def recover_one(output: Path, first: Entry) -> None:
+    """Finishes or removes the rooms of one photo that nobody works on; `first` is its first start that did not end.
+
+    A room is ours if a photo was started under its name, it is not older than that, and holds nothing but our files.
+    """
+    for room in output.glob(f".{glob.escape(first.folder)}.????????"):
+        if _is_ours(room, first):
+            _finish_swap(room, output / first.folder)
+            shutil.rmtree(room, ignore_errors=True)
 
 
 def sync(folder: Path, files: Iterable[str]) -> None:

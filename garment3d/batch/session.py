@@ -22,7 +22,7 @@ from .options import BatchOptions
 from .photos import BatchPhoto, find_photos
 from .plan import Finished, Plan, make_plan
 from .pool import Ended, Pool
-from .rooms import recover, result_in, sync
+from .rooms import recover, recover_one, result_in, sync
 from .rows import Row, failed_row, finished_row, table
 from .thumbs import save_thumbs
 from .worker import Job, Outcome
@@ -103,6 +103,8 @@ class Batch:
                         yield self._end(photo, Outcome(unreadable, 0.0), len(waiting) + pool.in_hand)
                 for ended in pool.wait() if pool.busy else ():
                     outcome = _judged(ended, deaths)
+                    if ended.outcome is None:  # its worker is dead: nobody else knows of its half-written folder
+                        recover_one(self.output, self._begun[ended.photo.name])
                     if outcome is None:
                         waiting.append(ended.photo)
                     else:

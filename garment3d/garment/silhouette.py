@@ -14,6 +14,8 @@ from .outline import Loop, Pocket, loop_of, offsets, pockets, turning
 
 CORNER_SCALES = (0.008, 0.016)
 """Chord lengths, as shares of the outline, at which a corner is looked for: a strap's end and a rounded hem's."""
+SLIT = 3.0
+"""A bay so many times as deep as it is wide at its mouth lies between legs: no sleeves hang that far below a hem."""
 
 
 class Silhouette(NamedTuple):
@@ -98,14 +100,15 @@ def hem_in_bay(shape: Silhouette) -> bool:
 
 
 def crotch_of(shape: Silhouette) -> Pocket | None:
-    """The bay between two legs: its one floor is narrow and deep; None for any other garment."""
+    """The bay between two legs: its one floor is narrow or far up a slit, and deep; None for any other garment."""
     bay = bottom_bay(shape)
     if bay is None:
         return None
     width, floors = _floor(shape, bay)
     bridge = abs(shape.xy[bay.end, 0] - shape.xy[bay.start, 0])
     deep = bay.depth_px > (0.4 if width > 0.12 else 0.12) * bridge  # between short legs there is little but a slit
-    return bay if floors == 1 and width < 0.6 and deep else None
+    slit = bay.depth_px > SLIT * bridge  # flared legs nearly meet at their ends: there the bridge is no wider
+    return bay if floors == 1 and (width < 0.6 or slit) and deep else None
 
 
 def width_at(shape: Silhouette, y_px: float) -> float:
