@@ -11,7 +11,7 @@ import os
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,7 +175,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise SaveError(_why_not_saved(path, error)) from error
     finally:
-        partial.unlink(missing_ok=True) if partial.parent.is_dir() else None
+        with suppress(OSError):  # a name too long to be written can't be removed either
+            partial.unlink()
 
 
 def replace_file(path: str | Path, data: bytes) -> None:

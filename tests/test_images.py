@@ -345,6 +345,12 @@ def test_files_are_replaced_whole(tmp_path: Path) -> None:
     assert target.read_bytes() == b"two" and [p.name for p in target.parent.iterdir()] == ["a.bin"]
 
 
+def test_a_name_too_long_for_the_disk_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match="was not saved .*too long"):
+        replace_file(tmp_path / f"{'x' * 250}.glb", b"")
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_file(tmp_path / "a.bin", b"old")
 
