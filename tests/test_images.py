@@ -346,7 +346,7 @@ def test_files_are_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_name_too_long_for_the_disk_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SaveError, match="was not saved .*too long"):
+    with pytest.raises(SaveError, match=r"was not saved .*too long"):
         replace_file(tmp_path / f"{'x' * 250}.glb", b"")
     assert not any(tmp_path.iterdir())
 
