@@ -104,10 +104,9 @@ def sized(mesh: trimesh.Trimesh | None, garment_class: str, length_cm: float) ->
 def save_garment(
     mesh: trimesh.Trimesh, place: SavePlace, index: int, wanted: Wanted, levels: Sequence[trimesh.Trimesh] = ()
 ) -> Saved:
-    """Writes one garment in all formats, its lighter levels beside it; a SaveError leaves what was there."""
-    from ..garment3d.export.mesh import placement
+    """Writes one garment in all formats, its lighter levels beside it; a SaveError leaves nothing of it."""
+    from ..garment3d.export.mesh import File, placement
     from ..garment3d.garment.platforms import budget_check, platform
-    from ..garment3d.images import replace_file
 
     size = sized(mesh, wanted.garment_class, wanted.length_cm)
     row = None if wanted.platform == AS_IT_IS else platform(wanted.platform)
@@ -119,9 +118,8 @@ def save_garment(
     else:
         others = [name for name in wanted.formats if name not in row.formats]
         files = _platform_files(mesh, levels, row, size, stem) + _plain_files(mesh, (), others, size, stem, at)
-    for file in files:
-        data = with_metadata(file.data, wanted.metadata) if file.name.endswith(".glb") else file.data
-        replace_file(place.folder / file.name, data)
+    told = wanted.metadata
+    write_all(place.folder, [File(n, with_metadata(d, told) if n.endswith(".glb") else d) for n, d in files])
     return Saved(f"{stem}.glb", at.matrix(), "" if row is None else budget_check(mesh, row).told)
 
 
@@ -157,6 +155,21 @@ def _platform_files(
     return [file._replace(name=file.name.replace(f"{stem}_LOD", f"{stem}LOD")) for file in made]
 
 
+def write_all(folder: Path, files: Sequence[File]) -> None:
+    """Writes new files, names with / for folders; where one fails those before it are taken away again."""
+    from ..garment3d.images import replace_file
+
+    made: list[Path] = []
+    try:
+        for name, data in files:
+            replace_file(folder / name, data)
+            made.append(folder / name)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
 def save_folder(place: SavePlace, files: Sequence[File]) -> Path:
     """The folder of all files, new under the place's number; a SaveError leaves nothing of it."""
     folder = place.folder / f"{place.prefix}_{place.counter:05}"
@@ -175,18 +188,20 @@ def save_folder(place: SavePlace, files: Sequence[File]) -> Path:
     return folder
 
 
-def save_reports(place: SavePlace, todo: Sequence[ReportJob], done: Sequence[Judged]) -> list[Path]:
-    """The pages written, one per garment, with the picture and the JSON beside each."""
+def save_reports(place: SavePlace, todo: Sequence[ReportJob], done: Sequence[Judged]) -> None:
+    """Writes one page per garment, with the picture and the JSON beside it; a SaveError leaves none of them."""
+    from ..garment3d.export.mesh import File
     from ..garment3d.export.quality_json import quality_json
     from ..garment3d.export.quality_page import quality_html
-    from ..garment3d.images import replace_file, save_png
+    from ..garment3d.images import png_bytes
 
-    pages = [place.folder / f"{place.stem(index)}.html" for index in range(len(done))]
-    for page, job, (quality, budgets, card) in zip(pages, todo, done, strict=True):
-        save_png(page.with_suffix(".png"), card)
-        replace_file(page.with_suffix(".json"), quality_json(quality, budgets).encode())
-        replace_file(page, quality_html(*job, quality, budgets).encode())
-    return pages
+    files: list[File] = []
+    for index, (job, (quality, budgets, card)) in enumerate(zip(todo, done, strict=True)):
+        stem = place.stem(index)
+        files.append(File(f"{stem}.png", png_bytes(card)))
+        files.append(File(f"{stem}.json", quality_json(quality, budgets).encode()))
+        files.append(File(f"{stem}.html", quality_html(*job, quality, budgets).encode()))
+    write_all(place.folder, files)
 
 
 def with_metadata(glb: bytes, metadata: Mapping[str, str]) -> bytes:
@@ -203,14 +218,14 @@ def with_metadata(glb: bytes, metadata: Mapping[str, str]) -> bytes:
 def save_views(views: Views, place: SavePlace, to_file: np.ndarray) -> None:
     """Writes the pictures as cut-outs, and cameras.json, into a folder beside the first garment."""
     from ..garment3d.export.cameras import cameras_json, view_names
+    from ..garment3d.export.mesh import File
     from ..garment3d.export.stills import cutouts
-    from ..garment3d.images import replace_file, save_png
+    from ..garment3d.images import png_bytes
 
-    folder = place.folder / f"{place.stem(0)}views"
     names = view_names(views.orbit.azimuths_deg)
-    for name, pixels in zip(names, cutouts(over_white(views)), strict=True):
-        save_png(folder / name, pixels)
-    replace_file(folder / "cameras.json", cameras_json(views.orbit, names, None, to_file, views.seeds).encode())
+    files = [File(n, png_bytes(pixels)) for n, pixels in zip(names, cutouts(over_white(views)), strict=True)]
+    text = cameras_json(views.orbit, names, None, to_file, views.seeds)
+    write_all(place.folder / f"{place.stem(0)}views", [*files, File("cameras.json", text.encode())])
 
 
 def over_white(views: Views) -> Views:

@@ -120,6 +120,14 @@ def test_platform_files_and_levels(server):
         assert mesh.vertices[:, 1].min() == pytest.approx(0, abs=0.01)
 
 
+def test_a_save_that_fails_leaves_nothing(server):
+    """The disk takes a name of 255 letters: the GLB's while it is written has 254, that of its first level 258."""
+    prefix = "t/failed/" + "x" * (254 - len("._00001_.12345678.glb"))
+    save = changed(SAVE, mesh=("ready", 0), levels=("ready", 1), filename_prefix=prefix)
+    assert "was not saved" in error_of(server, **GRAPH, save=save)
+    assert not any((server.base / "output" / "t" / "failed").iterdir())
+
+
 def test_a_platform_turns_the_garment(server):
     """VRM 0.x looks along −Z; as it is the front looks along +Z. The sun is on the front only."""
     for platform, sign in (("as it is", 1), ("vrm0", -1)):
