@@ -56,8 +56,8 @@ def main() -> None:
             bpy.ops.wm.save_as_mainfile(filepath=str(options.save.resolve()), check_existing=False)
         if options.render is not None:
             draw_all(package, options)
-    except Stop as reason:
-        say(str(reason), box=True)
+    except (Stop, OSError, RuntimeError) as reason:  # Blender tells of a full disk and the like as RuntimeError
+        say(" ".join(str(reason).split()), box=True)
         if bpy.app.background:
             sys.exit(1)
 

@@ -204,3 +204,12 @@ def test_other_orbits_missing_pictures_and_a_file_with_work_in_it(blender, resul
     (folder / "garment.obj").unlink()
     told = blender("--python", folder / "build_scene.py", cwd=tmp_path, code=1)
     assert "Garment3D: garment.obj is missing beside build_scene.py: export the package again." in told
+
+
+def test_what_cant_be_written_is_one_line_and_a_status(blender, built, tmp_path):
+    """A file where the folder should be: without a line and a status a script would take the scene for saved."""
+    (tmp_path / "file").touch()
+    for option, place in (("--save", "file/tee.blend"), ("--render", "file/views")):
+        script = built.folder / "build_scene.py"
+        told = blender("--python", script, "--", option, place, "--samples", 1, cwd=tmp_path, code=1)
+        assert "Traceback" not in told and told.count("Garment3D: ") == 2 and "file" in told.split("Garment3D: ")[-1]
