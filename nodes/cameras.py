@@ -38,7 +38,7 @@ class ExportCameras(io.ComfyNode):
                     tooltip="Folder and beginning of the data set's name inside the output folder; a number is added.",
                 ),
                 io.Float.Input(
-                    "azimuth",
+                    "azimuth_deg",
                     default=0.0,
                     min=-360.0,
                     max=360.0,
@@ -76,7 +76,7 @@ class ExportCameras(io.ComfyNode):
     @classmethod
     @convert.plain_errors
     def execute(
-        cls, views, filename_prefix, azimuth, length_cm, mesh=None,
+        cls, views, filename_prefix, azimuth_deg, length_cm, mesh=None,
         nerf=True, colmap=True, gltf=True, json=True, synthetic=False, masks=False,
     ) -> io.NodeOutput:  # fmt: skip
         from ..garment3d.export.camera_files import camera_files
@@ -90,5 +90,5 @@ class ExportCameras(io.ComfyNode):
         made = camera_files(files.over_white(views), garment, length_cm, formats, found, kind)
         folder = files.save_folder(files.save_place(filename_prefix), made)
         convert.show(cls, f"{len(views.images)} views in {folder}")
-        camera = views.orbit.cameras[convert.nearest_azimuth(views.orbit, azimuth)]
+        camera = views.orbit.cameras[convert.nearest_azimuth(views.orbit, azimuth_deg)]
         return io.NodeOutput(load3d_camera(camera), str(folder))

@@ -14,7 +14,7 @@ from tests.comfyui.test_nodes import ROUTE, array, changed, dumped, error_of
 VIEWS = ("Garment3D_RenderedViews", {"mesh": ("texture", 0), "step_deg": 60.0, "elevation_deg": 20.0, "size": 256,
                                      "background": "#ffffff"})  # fmt: skip
 CAMERAS = ("Garment3D_ExportCameras", {"views": ("views", 0), "mesh": ("texture", 0), "filename_prefix": "t/set",
-                                       "azimuth": 60.0, "length_cm": 80.0})  # fmt: skip
+                                       "azimuth_deg": 60.0, "length_cm": 80.0})  # fmt: skip
 BLENDER = ("Garment3D_ExportBlender", {"mesh": ("texture", 0), "views": ("views", 0), "filename_prefix": "t/blend",
                                        "garment_class": "auto", "length_cm": 0.0})  # fmt: skip
 GRAPH = ROUTE | {"views": VIEWS, "cameras": CAMERAS}
@@ -58,7 +58,7 @@ def test_a_folder_is_new_each_time_and_formats_are_chosen(server, folder):
 @pytest.mark.parametrize("azimuth, view", [(60.0, 1), (-95.0, 4)])
 def test_cores_render_lies_on_the_view(server, tmp_path, azimuth, view):
     """Render Mesh, standing where camera_info says, shows the garment where the view shows it."""
-    graph = GRAPH | {"cameras": changed(CAMERAS, azimuth=azimuth)}
+    graph = GRAPH | {"cameras": changed(CAMERAS, azimuth_deg=azimuth)}
     graph["render"] = ("RenderMesh", {"mesh": ("texture", 0), "mode": "auto", "width": 256, "height": 256,
                                       "background": "#ffffff", "camera_info": ("cameras", 0)})  # fmt: skip
     core = dumped(server, tmp_path, graph, ("render", 1))[0]
