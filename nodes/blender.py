@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import convert, files, jobs
+from .export import length_input, prefix_input
 from .mask import CATEGORY
 from .sockets import CLASSES, Views
 
@@ -22,25 +23,14 @@ class ExportBlender(io.ComfyNode):
             inputs=[
                 io.Mesh.Input("mesh", tooltip="The garment, best from Bake Garment Texture."),
                 Views.Input("views", tooltip="Pictures to model over, with the cameras that took them."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="3d/blender",
-                    tooltip="Folder and beginning of the package's name inside the output folder; a number is added.",
-                ),
+                prefix_input("3d/blender", "the package's name"),
                 io.Combo.Input(
                     "garment_class",
                     CLASSES,
                     default="auto",
                     tooltip="Sets the usual length and names the collections. Auto reads it from the mesh.",
                 ),
-                io.Float.Input(
-                    "length_cm",
-                    default=0.0,
-                    min=0.0,
-                    max=500.0,
-                    step=0.5,
-                    tooltip="Height of the garment from top to bottom in centimetres. 0: the usual one of its class.",
-                ),
+                length_input(),
                 io.Image.Input("image", optional=True, tooltip="Optional: the photo, to stand behind the front view."),
                 io.Mask.Input("mask", optional=True, tooltip="The photo's mask; needed with it."),
             ],

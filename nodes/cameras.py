@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import convert, files
+from .export import length_input, prefix_input
 from .mask import CATEGORY
 from .sockets import Views
 
@@ -32,11 +33,7 @@ class ExportCameras(io.ComfyNode):
                     tooltip="Optional: the garment. It goes along as a GLB that holds the cameras, and its surface "
                     "gives the points to start from.",
                 ),
-                io.String.Input(
-                    "filename_prefix",
-                    default="3d/cameras",
-                    tooltip="Folder and beginning of the data set's name inside the output folder; a number is added.",
-                ),
+                prefix_input("3d/cameras", "the data set's name"),
                 io.Float.Input(
                     "azimuth_deg",
                     default=0.0,
@@ -45,15 +42,7 @@ class ExportCameras(io.ComfyNode):
                     step=1.0,
                     tooltip="Which view's camera the output camera_info is: the nearest to this azimuth in degrees.",
                 ),
-                io.Float.Input(
-                    "length_cm",
-                    default=0.0,
-                    min=0.0,
-                    max=500.0,
-                    step=0.5,
-                    tooltip="Height of the garment in centimetres: the files are in metres. 0: the usual one of its "
-                    "class, 70 without a mesh.",
-                ),
+                length_input(": the files are in metres", ", 70 without a mesh"),
                 format_input("nerf", True, "transforms.json, for Nerfstudio and instant-ngp."),
                 format_input("colmap", True, "COLMAP's text files, for gaussian splat trainers."),
                 format_input("gltf", True, "A GLB of the garment that holds the cameras, where a mesh is connected."),

@@ -9,6 +9,18 @@ from .mask import CATEGORY
 from .sockets import AS_IT_IS, CLASSES, PLATFORM_IDS, Views
 
 
+def prefix_input(default: str, names: str) -> io.String.Input:
+    """Where files go and how their names begin."""
+    told = f"Folder and beginning of {names} inside the output folder; a number is added."
+    return io.String.Input("filename_prefix", default=default, tooltip=told)
+
+
+def length_input(what: str = "", otherwise: str = "") -> io.Float.Input:
+    """The garment's true height; 0 where the person leaves it to us."""
+    told = f"Height of the garment from top to bottom in centimetres{what}. 0: the usual one of its class{otherwise}."
+    return io.Float.Input("length_cm", default=0.0, min=0.0, max=500.0, step=0.5, tooltip=told)
+
+
 class SaveGarment(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -23,11 +35,7 @@ class SaveGarment(io.ComfyNode):
             inputs=[
                 io.Mesh.Input("mesh", tooltip="The garment, best from Texture Garment."),
                 Views.Input("views", optional=True, tooltip="Optional: pictures and cameras to save beside the model."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="3d/garment",
-                    tooltip="Folder and beginning of the file names inside the output folder; a number is added.",
-                ),
+                prefix_input("3d/garment", "the file names"),
                 io.Combo.Input(
                     "garment_class",
                     CLASSES,
@@ -35,14 +43,7 @@ class SaveGarment(io.ComfyNode):
                     tooltip="Sets the usual length: tee and longsleeve 70 cm, top and skirt 60, trousers 105, dress "
                     "110. Auto reads the kind of garment from the mesh's openings and proportions.",
                 ),
-                io.Float.Input(
-                    "length_cm",
-                    default=0.0,
-                    min=0.0,
-                    max=500.0,
-                    step=0.5,
-                    tooltip="Height of the garment from top to bottom in centimetres. 0: the usual one of its class.",
-                ),
+                length_input(),
                 io.Boolean.Input("obj", default=False, tooltip="Also save OBJ with its MTL and texture."),
                 io.Boolean.Input("ply", default=False, advanced=True, tooltip="Also save PLY with vertex colours."),
                 io.Boolean.Input("stl", default=False, advanced=True, tooltip="Also save STL, shape only."),

@@ -5,8 +5,14 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import convert, figures, files, jobs
+from .export import length_input
 from .mask import CATEGORY
 from .sockets import PLATFORM_IDS
+
+
+def _number(name: str, low: int, high: int, step: int, tooltip: str) -> io.Int.Input:
+    """An Int whose lowest value leaves it to the platform."""
+    return io.Int.Input(name, default=low, min=low, max=high, step=step, optional=True, advanced=True, tooltip=tooltip)
 
 
 class PreparePlatform(io.ComfyNode):
@@ -28,49 +34,27 @@ class PreparePlatform(io.ComfyNode):
                     tooltip="Where the garment goes. VRChat's ranks are for the whole avatar: the garment gets a share "
                     "of them, and the budget says both.",
                 ),
-                io.Float.Input(
-                    "length_cm",
-                    default=0.0,
-                    min=0.0,
-                    max=500.0,
-                    step=0.5,
-                    tooltip="Height of the garment from top to bottom in centimetres, for cloth of a thickness. 0: the "
-                    "usual one of its class.",
-                ),
+                length_input(", for cloth of a thickness"),
                 io.Mesh.Input(
                     "detail",
                     optional=True,
                     tooltip="Optional: a denser mesh of the same garment, whose folds go into the normal map. Without: "
                     "the garment itself before it gets fewer triangles.",
                 ),
-                io.Int.Input(
+                _number(
                     "triangles",
-                    default=0,
-                    min=0,
-                    max=200000,
-                    step=100,
-                    optional=True,
-                    advanced=True,
-                    tooltip="About how many triangles it gets. 0: the platform's share for a garment.",
+                    0,
+                    200000,
+                    100,
+                    "About how many triangles it gets. 0: the platform's share for a garment.",
                 ),
-                io.Int.Input(
-                    "texture_px",
-                    default=0,
-                    min=0,
-                    max=8192,
-                    step=128,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Width and height of the texture in pixels. 0: the platform's.",
-                ),
-                io.Int.Input(
+                _number("texture_px", 0, 8192, 128, "Width and height of the texture in pixels. 0: the platform's."),
+                _number(
                     "lods",
-                    default=-1,
-                    min=-1,
-                    max=5,
-                    optional=True,
-                    advanced=True,
-                    tooltip="How many lighter levels of detail are made beside it, each half the one before. -1: the "
+                    -1,
+                    5,
+                    1,
+                    "How many lighter levels of detail are made beside it, each half the one before. -1: the "
                     "platform's usual number.",
                 ),
             ],

@@ -182,6 +182,27 @@ def orbit_inputs() -> list[io.Input]:
     ]
 
 
+def redo_inputs() -> list[io.Input]:
+    """Views to keep, and which of them to paint again."""
+    return [
+        ViewsSocket.Input(
+            "keep",
+            optional=True,
+            tooltip="Optional: views that Zero123 painted before. Only those named in redo are painted anew, "
+            "at the places where they were; all others stay.",
+        ),
+        io.String.Input(
+            "redo",
+            default="",
+            optional=True,
+            advanced=True,
+            placeholder="140, 160",
+            tooltip="With keep: azimuths of the views to paint anew with this node's seed, best from Garment "
+            "Report. Empty: all are kept, and the model is not even loaded.",
+        ),
+    ]
+
+
 def redo_orbit(keep: Views | None, redo: str) -> Orbit | None:
     """Zero123's cameras where views are to be painted anew, None for none of them.
 
@@ -259,21 +280,7 @@ class Zero123Views(io.ComfyNode):
                     advanced=True,
                     tooltip="Views painted at once. 0: as many as fit into the free memory.",
                 ),
-                ViewsSocket.Input(
-                    "keep",
-                    optional=True,
-                    tooltip="Optional: views that Zero123 painted before. Only those named in redo are painted anew, "
-                    "at the places where they were; all others stay.",
-                ),
-                io.String.Input(
-                    "redo",
-                    default="",
-                    optional=True,
-                    advanced=True,
-                    placeholder="140, 160",
-                    tooltip="With keep: azimuths of the views to paint anew with this node's seed, best from Garment "
-                    "Report. Empty: all are kept, and the model is not even loaded.",
-                ),
+                *redo_inputs(),
             ],
             outputs=outputs(),
             hidden=[io.Hidden.unique_id],
