@@ -155,6 +155,12 @@ def reduced(image: np.ndarray, factor: int) -> np.ndarray:
     return blocks.mean((1, 3), dtype=np.float32)
 
 
+def colour_map(visual: object) -> Image.Image | None:
+    """The picture with the colours of a mesh's visual, whichever kind of material holds it; None where it has none."""
+    material = getattr(visual, "material", None)
+    return getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+
+
 def to_uint8(values: np.ndarray) -> np.ndarray:
     """The same shape as uint8, 0..1 becoming 0..255 rounded; values outside are clipped."""
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

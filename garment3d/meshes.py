@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from .errors import MeshError
+from .images import colour_map
 from .texels import srgb_to_linear
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_mesh(path: str | Path) -> MeshFile:
     if not parts:
         raise MeshError(f"{path.name} holds no triangles: export the model as a mesh, not as points or lines.")
     _check_corners(parts, path.name)
-    pictured = any(_kind(part) == "texture" and _picture(part.visual) is not None for part in parts)
+    pictured = any(_kind(part) == "texture" and colour_map(part.visual) is not None for part in parts)
     mesh = _joined([_in_linear_light(part, path.suffix.lower(), pictured) for part in parts])
     if path.suffix.lower() == ".stl":  # which knows no vertices, only corners
         mesh.merge_vertices()
@@ -133,7 +134,7 @@ def _in_linear_light(mesh: trimesh.Trimesh, suffix: str, pictured: bool) -> trim
 
     visual: Any = mesh.visual
     if visual.kind == "texture":
-        plain = None if _picture(visual) is not None else _plain(visual.material, pictured)
+        plain = None if colour_map(visual) is not None else _plain(visual.material, pictured)
         if plain is not None:
             mesh.visual = ColorVisuals(mesh, vertex_colors=np.tile(plain, (len(mesh.vertices), 1)))
         return mesh
@@ -151,11 +152,6 @@ def _plain(material: Any, pictured: bool) -> np.ndarray | None:
     if not pictured and "kd" in (getattr(material, "kwargs", None) or {}):
         return _linear_bytes(np.asarray(material.main_color)[None])[0]
     return None
-
-
-def _picture(visual: Any) -> Any:
-    material = visual.material
-    return getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
 
 
 def _warnings(mesh: trimesh.Trimesh, parts: int, name: str) -> tuple[str, ...]:

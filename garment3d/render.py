@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .data import Camera
+from .images import colour_map
 from .raster import (
     Fragments,
     Pieces,
@@ -118,7 +119,7 @@ def _textured(
     visual = mesh.visual
     if not isinstance(visual, TextureVisuals) or visual.uv is None or len(visual.uv) != len(mesh.vertices):
         return None, None
-    image = getattr(visual.material, "baseColorTexture", None) or getattr(visual.material, "image", None)
+    image = colour_map(visual)
     if image is None:
         return None, None
     rgb = torch.as_tensor(np.array(image.convert("RGB")), device=device)

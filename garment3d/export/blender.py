@@ -20,7 +20,7 @@ from ..data import Camera, Opening, Orbit, Views
 from ..errors import ViewsError
 from ..images import check_fits, png_bytes, reduced, to_uint8
 from .blender_groups import Ring, outer_layer, pin, rings, seams
-from .cameras import view_names
+from .cameras import rows, view_names
 from .folder import unique_names
 from .mesh import File, Placement, mesh_files, placement
 from .parts import weld
@@ -134,9 +134,9 @@ def photo_picture(rgb: np.ndarray, soft: np.ndarray, aspect: float) -> tuple[Cam
     left, top = round((x0 + x1 - wide) / 2), round((y0 + y1 - high) / 2)
     pixels = np.zeros((high, wide, 4), np.uint8)
     seen = np.concatenate([rgb, to_uint8(soft)[..., None]], 2)
-    rows = slice(max(top, 0), min(top + high, rgb.shape[0]))
-    columns = slice(max(left, 0), min(left + wide, rgb.shape[1]))
-    pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = seen[rows, columns]
+    down = slice(max(top, 0), min(top + high, rgb.shape[0]))
+    along = slice(max(left, 0), min(left + wide, rgb.shape[1]))
+    pixels[down.start - top : down.stop - top, along.start - left : along.stop - left] = seen[down, along]
     camera = photo_camera(soft)
     center_px = (camera.center_px[0] - left, camera.center_px[1] - top)
     framed = replace(camera, center_px=center_px, hw=(high, wide))
@@ -158,7 +158,7 @@ def _entry(
         "frame": frame,
         "azimuth_deg": angles_deg[0],
         "elevation_deg": angles_deg[1],
-        "matrix_world": _rows(seen.matrix_world),
+        "matrix_world": rows(seen.matrix_world),
         "lens": {  # by the names of bpy.types.Camera
             **kind,
             "sensor_fit": "HORIZONTAL",
@@ -206,7 +206,7 @@ def _plane(name: str, file: str, camera: Camera, placed: Placement) -> dict[str,
     matrix[:3, :3] = TO_BLENDER[:3, :3] @ camera.c2w[:3, :3]
     matrix[:3, 3] = TO_BLENDER[:3, :3] @ placed.points(middle)
     size_m = max(width, height) * unit * placed.scale
-    return {"name": name, "file": file, "size_m": size_m, "matrix_world": _rows(matrix)}
+    return {"name": name, "file": file, "size_m": size_m, "matrix_world": rows(matrix)}
 
 
 def _textures(solid: Sequence[File]) -> dict[str, str | None]:
@@ -250,9 +250,5 @@ def _opening(ring: Ring) -> dict[str, Any]:
     return {
         "name": ring.name,
         "circumference_cm": round(ring.circumference_m * 100, 1),
-        "matrix_world": _rows(turned),
+        "matrix_world": rows(turned),
     }
-
-
-def _rows(matrix: np.ndarray) -> list[list[float]]:
-    return (np.round(matrix, 9) + 0.0).tolist()

@@ -14,6 +14,8 @@ from ..camera import orbit_camera, orbit_radius, project
 from ..crossings import crossing_faces
 from ..data import Camera
 from ..garment.loops import boundary_loops
+from ..images import colour_map
+from ..normals import weld
 from ..raster import rasterize
 from ..render import draw, upload
 from .likeness_pictures import LINE, cut_out
@@ -92,7 +94,7 @@ def atlas(mesh: trimesh.Trimesh) -> Captioned:
     visual = mesh.visual
     if not isinstance(visual, TextureVisuals) or visual.uv is None:
         return ()
-    image = getattr(visual.material, "baseColorTexture", None) or Image.new("RGB", (8, 8), QUIET)
+    image = colour_map(visual) or Image.new("RGB", (8, 8), QUIET)
     pixels = np.asarray(image.convert("RGB").resize((SIZE_PX, SIZE_PX), Image.Resampling.BOX)).astype(np.float32)
     first, last = (_uv_faces(np.asarray(visual.uv), np.asarray(mesh.faces), sign) for sign in (1, -1))
     used = first >= 0
@@ -170,8 +172,7 @@ def _pieces(mesh: trimesh.Trimesh) -> np.ndarray:
 
     vertices = np.asarray(mesh.vertices)
     side = max(float(np.ptp(vertices, axis=0).max()), 1e-12)
-    _, place = np.unique(np.round(vertices / (1e-6 * side)), axis=0, return_inverse=True)
-    faces = place.reshape(-1)[np.asarray(mesh.faces)]
+    faces = weld(vertices / side).of[np.asarray(mesh.faces)]
     rows, cols = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
     count = int(faces.max(initial=0)) + 1
     graph = coo_array((np.ones(len(rows), bool), (rows, cols)), shape=(count, count))

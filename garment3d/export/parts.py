@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import MeshError
+from ..images import colour_map
 from ..normals import Weld, smooth_normals, tangents, weld
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def _surface(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | Non
     if uv is None:
         coloured = getattr(visual, "kind", None) in ("vertex", "face")
         return None, None, _colours(mesh) if coloured else None
-    material = getattr(visual, "material", None)
-    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    image = colour_map(visual)
     uv = np.asarray(uv, float)[:, :2]
     return uv, None if image is None else np.asarray(image.convert("RGB")), None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ..errors import GarmentError
+from ..images import colour_map
 
 if TYPE_CHECKING:
     import trimesh
@@ -261,9 +262,8 @@ class _Held(NamedTuple):
 
 
 def _maps(mesh: trimesh.Trimesh) -> list[Image]:
-    material = getattr(mesh.visual, "material", None)
-    colour = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-    return [picture for picture in (colour, getattr(material, "normalTexture", None)) if picture is not None]
+    normal = getattr(getattr(mesh.visual, "material", None), "normalTexture", None)
+    return [picture for picture in (colour_map(mesh.visual), normal) if picture is not None]
 
 
 def _texture_bytes(width: int, height: int, block_px: int) -> int:

@@ -15,6 +15,7 @@ from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from ..errors import MeshError
+from ..images import colour_map
 from ..normals import weld
 from .decimate import LEAST, Decimated, levels
 from .normal_map import LARGEST_PX, normal_map
@@ -143,12 +144,11 @@ def _lip_edges(mesh: trimesh.Trimesh) -> int:
 
 def _resized(mesh: trimesh.Trimesh, texture_px: int) -> _Maps:
     """The mesh's maps, no larger than `texture_px`; None where it has none."""
-    uv, material = getattr(mesh.visual, "uv", None), getattr(mesh.visual, "material", None)
-    colour = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    uv, colour = getattr(mesh.visual, "uv", None), colour_map(mesh.visual)
     if uv is None or colour is None:
         return _Maps(None, None)
     uv, faces = np.asarray(uv, float)[:, :2], np.asarray(mesh.faces)
-    normal = getattr(material, "normalTexture", None)
+    normal = getattr(getattr(mesh.visual, "material", None), "normalTexture", None)
     return _Maps(*(None if one is None else _smaller(one, uv, faces, texture_px) for one in (colour, normal)))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ...images import colour_map
 from ...texels import linear_to_srgb
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def _printed(linear: np.ndarray) -> np.ndarray:
 def _texture(mesh: trimesh.Trimesh) -> tuple[np.ndarray | None, np.ndarray | None]:
     """[H,W,3] uint8 texture and [V,2] uv with the origin at the bottom left, or None and None."""
     uv = getattr(mesh.visual, "uv", None)
-    material = getattr(mesh.visual, "material", None)
-    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    image = colour_map(mesh.visual)
     if uv is None or image is None or len(uv) != len(mesh.vertices):
         return None, None
     return np.asarray(image.convert("RGB")), np.asarray(uv, np.float64)[:, :2]
