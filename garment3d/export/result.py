@@ -44,7 +44,7 @@ class Result(NamedTuple):
     mask_confidence: float | None
     """0..1 by the mask's engine; None for a mask that was given."""
     mesh: trimesh.Trimesh
-    """Textured, open, one layer."""
+    """Textured, open; one layer, or with an inside where a thickness was asked for."""
     surface: trimesh.Trimesh | None
     """TripoSR's closed, coloured mesh, or None."""
     views: Views
