@@ -25,6 +25,8 @@ LEAST_CONTRAST = 0.28
 """Where cloth and background are nearer than this, sRGB in 0..1, no halo can be seen and none is looked for."""
 LEAST_CHANGE = 0.07
 """A rim that differs by less than this from the cloth inside is nothing that anybody sees."""
+LEAST_ON_CLOTH = 0.2
+"""The same of a texture: the photo's shade falls towards the outline, and light cloth is lighter again behind it."""
 LEAST_PLACES = 0.3
 """Share of the places along the outline that must have the contrast."""
 LEAST_SAMPLES = 12
@@ -36,19 +38,30 @@ class _Cells(NamedTuple):
     mean: np.ndarray
 
 
-def lean(rim: np.ndarray, inner: np.ndarray, background: np.ndarray) -> np.ndarray:
+class _Look(NamedTuple):
+    """How closely one looks."""
+
+    rim: float
+    """How deep the rim is, in the unit of the depths."""
+    least_change: float
+    share: float
+    """The lean that this share of the places stays below counts for all."""
+
+
+def lean(rim: np.ndarray, inner: np.ndarray, background: np.ndarray, least_change: float = LEAST_CHANGE) -> np.ndarray:
     """[N] how far [N,3] colours have gone from `inner` to the background, 0 not at all, 1 all the way; nan unseen."""
     way = background - inner
     length = np.linalg.norm(way, axis=-1)
     share = ((rim - inner) * way).sum(-1) / np.maximum(length, 1e-6) ** 2
-    share = np.where(share * length >= LEAST_CHANGE, share, np.minimum(share, 0))
+    share = np.where(share * length >= least_change, share, np.minimum(share, 0))
     return np.where(length >= LEAST_CONTRAST, share, np.nan)
 
 
 def texture_halo(scene: Scene) -> float:
     """How far the texture leans to the photo's background all along the outline, front, back and flanks; 0 for none.
 
-    The median over places; 0 too where cloth and background are too much alike to tell.
+    What a third of the places stay below counts, as a halo is everywhere and the light stripes of a pattern are not;
+    0 too where cloth and background are too much alike to tell.
     """
     from scipy.ndimage import distance_transform_edt, map_coordinates
 
@@ -63,19 +76,20 @@ def texture_halo(scene: Scene) -> float:
     depth = map_coordinates(depth, where, order=1, mode="nearest") / focal
     cell = np.floor(point[:, :2] / CELL).astype(int) + 64
     key = (cell[:, 0] * 256 + cell[:, 1]) * 2 + (towards > 0)
-    return max(_typical(key, depth, colour, background, RIM, inner) for inner in INNER)
+    look = _Look(RIM, LEAST_ON_CLOTH, 1 / 3)
+    return max(_typical(key, depth, colour, background, look, inner) for inner in INNER)
 
 
 def picture_halo(rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, unit_px: float) -> float:
-    """The same of a [H,W,3] picture whose garment is `solid` and `unit_px` pixels long."""
+    """The same of a [H,W,3] picture whose garment is `solid` and `unit_px` pixels long: there the median."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(solid)
     row, column = np.nonzero((depth > 0) & (depth <= INNER_VIEW * unit_px + 2))
     side = max(CELL * unit_px, 4.0)
     key = (row / side).astype(int) * 4096 + (column / side).astype(int)
-    rim, inner = max(RIM * unit_px, 2.0), (4.0, max(INNER_VIEW * unit_px, 8.0))
-    return _typical(key, depth[row, column], rgb[row, column], background, rim, inner)
+    look, inner = _Look(max(RIM * unit_px, 2.0), LEAST_CHANGE, 0.5), (4.0, max(INNER_VIEW * unit_px, 8.0))
+    return _typical(key, depth[row, column], rgb[row, column], background, look, inner)
 
 
 def _typical(
@@ -83,18 +97,18 @@ def _typical(
     depth: np.ndarray,
     colour: np.ndarray,
     background: np.ndarray,
-    rim: float,
+    look: _Look,
     inner: tuple[float, float],
 ) -> float:
-    """Median lean over the places (keys) that have samples of both rim and inner cloth; 0 where there are none."""
+    """The lean over the places (keys) that have samples of both rim and inner cloth; 0 where there are none."""
     _, place = np.unique(key, return_inverse=True)
     size = int(place.max(initial=-1)) + 1
-    outer = _means(place, colour, depth <= rim, size)
+    outer = _means(place, colour, depth <= look.rim, size)
     within = _means(place, colour, (depth >= inner[0]) & (depth <= inner[1]), size)
     both = (outer.count >= LEAST_SAMPLES) & (within.count >= LEAST_SAMPLES)
-    found = lean(outer.mean[both], within.mean[both], background)
+    found = lean(outer.mean[both], within.mean[both], background, look.least_change)
     known = found[~np.isnan(found)]
-    return float(np.median(known)) if len(known) > LEAST_PLACES * len(found) else 0.0
+    return float(np.quantile(known, look.share)) if len(known) > LEAST_PLACES * len(found) else 0.0
 
 
 def _means(place: np.ndarray, colour: np.ndarray, chosen: np.ndarray, size: int) -> _Cells:
