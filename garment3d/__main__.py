@@ -93,6 +93,10 @@ def _batch(arguments: argparse.Namespace) -> int:
     from .batch.command import batch_command
 
     _check(arguments, ())
+    if arguments.engine_views == "zero123":
+        from .engines import Models
+
+        _tell_of_zero123(arguments, Models(arguments.models, arguments.device, arguments.zero123_family))
     with closing(batch_command(arguments, _settings(arguments))) as lines:  # Ctrl-C while a line is printed cleans up
         for line in lines:
             print(line, flush=True)
@@ -223,6 +227,8 @@ def _check(arguments: argparse.Namespace, photos: Sequence[Path]) -> None:
         raise GarmentError("--mesh and --engine-shell inflated can't go together: an inflated shell takes no mesh.")
     if arguments.lods is not None and not arguments.platform:
         raise GarmentError("--lods makes levels of a platform's version: name it with --platform.")
+    if arguments.redo_views and (arguments.models is None or arguments.engine_views == "rendered"):
+        raise GarmentError("--redo-views paints Zero123's views again: name its models folder with --models.")
     if arguments.models is not None:
         _models_folder(arguments.models)
     _check_device(arguments.device)

@@ -29,6 +29,7 @@ from .meshes import read_mesh
 from .quality.assess import assess
 from .quality.findings import Quality
 from .quality.redo import redo_worst
+from .quality.verdict import with_warnings
 from .stages import ColourOptions, Shape, ShapeOptions, Target, check_shape, colour_of, shape_of
 from .views.folder import read_views
 from .views.rendered import rendered_orbit
@@ -144,13 +145,15 @@ def run(
     ran = "triposr" if surface else "none", "zero123" if painted else "rendered"
     engines = Engines(mask.engine, shape.engine, colour.engine, *ran)
     found = _warnings(mask, checked.figures, checked.openings, outline.spans)
-    told = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings, *found, no_surface, _unseen(views))
+    warned = (mask.warning, *given.warnings, *shape.warnings, *colour.warnings, *found, no_surface, _unseen(views))
+    told = tuple(filter(None, warned))
     return Result(
         name=Path(path).name,
         photo=photo,
         soft=mask.soft,
         mask_confidence=mask.confidence,
         mesh=_with_inside(colour.mesh, settings.thickness_mm, checked.length_cm),
+        layer=colour.mesh,
         surface=surface,
         views=views,
         openings=checked.openings,
@@ -162,10 +165,10 @@ def run(
         texture_shares=colour.shares,
         texture_sources=colour.sources,
         figures=checked.figures,
-        quality=checked.quality,
+        quality=with_warnings(checked.quality, told),
         assessed=shown,
         seconds=clock.seconds,
-        warnings=tuple(filter(None, told)),
+        warnings=told,
     )
 
 

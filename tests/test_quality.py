@@ -162,6 +162,17 @@ def test_symmetric_plain_cloth_is_not_called_mirrored_and_the_report_says_it_can
         assert any("can't be told" in note for note in quality.notes)
 
 
+def test_a_mask_drawn_wide_takes_background_in(tee):
+    """Four pixels of 640 all around; the texture hides them under its fill along the flanks, the photo does not."""
+    from scipy.ndimage import grey_dilation
+
+    wide = grey_dilation(tee.soft, (9, 9))
+    shell = garment_shell(wide, tee.rgb, triangles=3500)
+    found = assess(texture_garment(shell, tee.rgb, wide, size=256).mesh, tee.rgb, wide)
+    assert names(found) == ["white_halo"] and found.verdict == "check"
+    assert "tighten the mask" in found.sentence
+
+
 def test_white_cloth_before_white_has_no_halo(tee):
     white = np.where(tee.soft[..., None] > 0.5, np.uint8([236, 236, 234]), np.uint8([250, 250, 250]))
     mesh = texture_garment(tee.mesh, white, tee.soft, size=512).mesh

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from ..garment.platforms import BudgetCheck
     from .mesh import File
     from .result import Result
 
@@ -36,6 +37,8 @@ class Made(NamedTuple):
     """Named from the garment's folder on."""
     warnings: tuple[str, ...]
     """Sentences for the person."""
+    budgets: tuple[BudgetCheck, ...] = ()
+    """Of the versions in platforms/, each held against the platform it was made for."""
 
 
 def extra_files(result: Result, extras: Extras, tell: Callable[[int, int], None] | None = None) -> Made:
@@ -50,7 +53,8 @@ def extra_files(result: Result, extras: Extras, tell: Callable[[int, int], None]
     if extras.blender:
         made.append(Made(_blender(result), ()))
     told = dict.fromkeys(warning for one in made for warning in one.warnings)
-    return Made(tuple(file for one in made for file in one.files), tuple(told))
+    budgets = tuple(check for one in made for check in one.budgets)
+    return Made(tuple(file for one in made for file in one.files), tuple(told), budgets)
 
 
 def _platform(result: Result, name: str, lods: int | None) -> Made:
@@ -58,9 +62,10 @@ def _platform(result: Result, name: str, lods: int | None) -> Made:
     from ..garment.prepare import prepare
     from .platform import platform_files
 
-    ready = prepare(result.mesh, platform(name), result.length_cm, lods=lods)
+    ready = prepare(result.layer, platform(name), result.length_cm, lods=lods)
     files = platform_files(ready, result.openings, result.length_cm, result.garment_class)
-    return Made(_inside(f"platforms/{name}", files), tuple(f"platforms/{name}: {told}" for told in ready.warnings))
+    warnings = tuple(f"platforms/{name}: {told}" for told in ready.warnings)
+    return Made(_inside(f"platforms/{name}", files), warnings, (ready.checks,))
 
 
 def _inside(folder: str, files: tuple[File, ...]) -> tuple[File, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..camera import photo_camera
 from ..data import Opening, Photo, Views
-from ..garment.platforms import budget_checks
+from ..garment.platforms import BudgetCheck, budget_checks
 from ..images import png_bytes, replace_file, to_uint8
 from ..quality.files import file_size_findings, with_files
 from ..quality.findings import Finding, Quality
@@ -45,6 +45,8 @@ class Result(NamedTuple):
     """0..1 by the mask's engine; None for a mask that was given."""
     mesh: trimesh.Trimesh
     """Textured, open; one layer, or with an inside where a thickness was asked for."""
+    layer: trimesh.Trimesh
+    """The same without an inside: platforms give it their own."""
     surface: trimesh.Trimesh | None
     """TripoSR's closed, coloured mesh, or None."""
     views: Views
@@ -87,13 +89,15 @@ def save(
         with clock.stage("save"):
             pictures = cutouts(result.views)
             _write(result, room, formats, pictures)
-        warnings = result.warnings
+        warnings, budgets = result.warnings, budget_checks(result.mesh)
         if any(extras):
             with clock.stage("extras") as tell:
                 made = extra_files(result, extras, tell)
                 for file in made.files:
                     replace_file(room / file.name, file.data)
                 warnings += made.warnings
+                own = {check.platform: check for check in made.budgets}
+                budgets = tuple(own.get(check.platform, check) for check in budgets)
         if turntable:
             with clock.stage("turntable") as tell:
                 save_mp4(room / "turntable.mp4", turntable_frames(result.mesh, device=device, progress=tell))
@@ -105,7 +109,7 @@ def save(
         files = sorted(p.relative_to(room).as_posix() for p in room.rglob("*") if p.is_file())
         seconds = {**result.seconds, **clock.seconds}
         result = result._replace(seconds=seconds, quality=quality, warnings=warnings)
-        report = _report(result, (*files, "report.html", "report.json"))
+        report = _report(result, budgets, (*files, "report.html", "report.json"))
         azimuths_deg = result.views.orbit.azimuths_deg
         page = Pictures(result.photo.rgb, result.soft, pictures, azimuths_deg, viewer, film, shown)
         replace_file(room / "report.html", report_html(report, page).encode())
@@ -145,7 +149,7 @@ def _surface_files(surface: trimesh.Trimesh, result: Result, placed: Placement) 
     return mesh_files(surface, (), result.length_cm, ("glb",), result.garment_class, "surface", at=placed)
 
 
-def _report(result: Result, files: tuple[str, ...]) -> Report:
+def _report(result: Result, budgets: tuple[BudgetCheck, ...], files: tuple[str, ...]) -> Report:
     return Report(
         photo=result.name,
         photo_hw=(result.soft.shape[0], result.soft.shape[1]),
@@ -158,7 +162,7 @@ def _report(result: Result, files: tuple[str, ...]) -> Report:
         openings=result.openings,
         figures=result.figures,
         quality=result.quality,
-        budgets=budget_checks(result.mesh),
+        budgets=budgets,
         texture_shares=result.texture_shares,
         seconds=result.seconds,
         files=files,

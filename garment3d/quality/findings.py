@@ -20,6 +20,8 @@ FAULTS: Mapping[str, str] = {
     "non_manifold": "Three faces or more meet in one edge, or two sheets in one point.",
     "degenerate": "Faces of no area.",
     "loose_piece": "The garment is in more than one piece.",
+    "wrong_mask": "The mask takes in background: it is another photo's, a box, or drawn far too wide.",
+    "warned": "The run itself had a warning.",
     # of its texture
     "mirrored_texture": "The texture is the wrong way round: a print reads mirrored, or front and back are exchanged.",
     "wrong_texture": "The front does not show what the photo shows.",

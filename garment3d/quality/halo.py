@@ -80,6 +80,14 @@ def texture_halo(scene: Scene) -> float:
     return max(_typical(key, depth, colour, background, look, inner) for inner in INNER)
 
 
+def mask_halo(scene: Scene) -> float:
+    """The same of the photo itself: a mask drawn wide takes background in, which a texture may hide under its fill."""
+    outside = ~scene.solid
+    if not outside.any() or not scene.solid.any():
+        return 0.0
+    return picture_halo(scene.rgb, scene.solid, np.median(scene.rgb[outside], 0), scene.camera.focal_px)
+
+
 def picture_halo(rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, unit_px: float) -> float:
     """The same of a [H,W,3] picture whose garment is `solid` and `unit_px` pixels long: there the median."""
     from scipy.ndimage import distance_transform_edt

@@ -17,6 +17,9 @@ def garment_findings(shape: Shape) -> Iterator[Finding]:
     yield from _openings(shape)
     yield from _place(shape)
     yield from _soundness(shape)
+    if shape.background > limits.MASK_BACKGROUND:
+        told = f"{shape.background:.0%} of the mask shows background: give the mask of this photo, drawn close."
+        yield Finding("wrong_mask", "fail", "mask", shape.background, limits.MASK_BACKGROUND, told)
 
 
 def _severity(fails: bool) -> Severity:

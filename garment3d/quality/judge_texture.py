@@ -19,6 +19,9 @@ def texture_findings(texture: Texture | None, thick: bool) -> Iterator[Finding]:
     if texture.halo > limits.HALO:
         told = f"Along the outline the cloth takes {texture.halo:.0%} of the background's colour: tighten the mask."
         yield Finding("white_halo", "warn", "atlas", texture.halo, limits.HALO, told)
+    elif texture.mask_halo > limits.MASK_HALO:
+        told = f"Along its outline the mask holds {texture.mask_halo:.0%} background, not cloth: tighten the mask."
+        yield Finding("white_halo", "warn", "mask", texture.mask_halo, limits.MASK_HALO, told)
     yield from _layout(texture.layout._replace(overlap=0.0) if thick else texture.layout)
 
 

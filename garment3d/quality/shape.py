@@ -11,6 +11,7 @@ import numpy as np
 from ..crossings import crossing_faces, folded_faces
 from ..garment.loops import boundary_loops, name_loops
 from ..soundness import MeshChecks, mesh_checks
+from .mask import background_share
 from .outlines import Placed, placed
 from .scene import Scene, outline_of
 
@@ -51,6 +52,8 @@ class Shape(NamedTuple):
     """How far it lies beside the mask, as a part of its longest side."""
     longest: float
     faces: int
+    background: float
+    """Share of the mask that shows background."""
 
 
 def shape_of(scene: Scene, expected: Sequence[str] | None) -> Shape:
@@ -65,6 +68,7 @@ def shape_of(scene: Scene, expected: Sequence[str] | None) -> Shape:
         on_photo=on_photo,
         shift=float(np.hypot(*on_photo.shift_px)) / scene.camera.focal_px,
         longest=scene.longest,
+        background=background_share(scene),
         faces=len(mesh.faces),
     )
 

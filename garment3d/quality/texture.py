@@ -13,7 +13,7 @@ from ..images import reduced
 from ..metrics import psnr
 from ..raster import rasterize
 from ..render import Model, draw
-from .halo import texture_halo
+from .halo import mask_halo, texture_halo
 from .outlines import smaller
 from .scene import Scene, colours_of, outline_of, uv_of
 
@@ -65,13 +65,15 @@ class Texture(NamedTuple):
     layout: Layout
     front: Front
     halo: float
+    mask_halo: float
+    """How far the photo along the inside of its mask's outline leans to the background, 0 none, 1 all of it."""
 
 
 def texture_of(scene: Scene) -> Texture | None:
     """The Texture of a scene's mesh, or None where it has none."""
     if not scene.textured:
         return None
-    return Texture(layout_of(scene), front_of(scene), texture_halo(scene))
+    return Texture(layout_of(scene), front_of(scene), texture_halo(scene), mask_halo(scene))
 
 
 def layout_of(scene: Scene) -> Layout:

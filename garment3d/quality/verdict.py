@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .findings import FAULTS, Finding, Verdict
+from .findings import FAULTS, Finding, Quality, Verdict
 from .shape import Shape
 from .texture import Texture
 
@@ -49,9 +49,19 @@ def _again(bad: int, views: int) -> str:
 
 
 def _praise(shape: Shape, texture: Texture | None) -> str:
-    told = [f"the outline agrees with the photo's to {shape.on_photo.iou:.1%}"]
+    told = ["the outline agrees with the mask's"]
     if texture is not None and not math.isnan(texture.front.psnr_db):
-        told.append(f"the front with {min(texture.front.psnr_db, 99.0):.0f} dB")
+        told.append("the front with the photo")
     openings = len(shape.loops.found)
     told.append(f"the cloth is one sound sheet with {openings} opening{'' if openings == 1 else 's'}")
     return ", ".join(told)
+
+
+def with_warnings(quality: Quality, warnings: Sequence[str]) -> Quality:
+    """The assessment with a finding for each warning of the run: a garment that is warned of is not simply good."""
+    if not warnings:
+        return quality
+    findings = ordered([*quality.findings, *(Finding("warned", "warn", "run", 1, 0, told) for told in warnings)])
+    verdict = verdict_of(findings)
+    sentence = quality.sentence if quality.verdict == verdict else f"Check: {warnings[0]}"
+    return quality._replace(verdict=verdict, sentence=sentence, findings=findings)
