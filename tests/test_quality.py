@@ -1,6 +1,7 @@
 """The assessment finds what was planted into good garments, under its own name, and accuses no good one."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,14 @@ def test_symmetric_plain_cloth_is_not_called_mirrored_and_the_report_says_it_can
         quality = judged(some)
         assert "mirrored_texture" not in names(quality)
         assert any("can't be told" in note for note in quality.notes)
+
+
+def test_views_that_were_cut_out_have_no_halo(tee, trousers, skirt):
+    """Black around them, as saved views have: the soft light's shade towards the outline is no background."""
+    for good in (tee, trousers, skirt):
+        views = good.views
+        cut = replace(views, images=views.images * (views.masks[..., None] > 0.5))
+        assert judged(good._replace(views=cut), views=True).findings == ()
 
 
 def test_a_mask_drawn_wide_takes_background_in(tee):

@@ -136,8 +136,19 @@ def _view(scene: Scene, views: Views, index: int, small: _Small, likeness: np.nd
         like_iou=float(likeness[index, best]),
         own_iou=float(likeness[index, index]),
         drift=_drift(scene, small),
-        halo=picture_halo(small.rgb, small.soft >= SURE, background, float(max(extent))),
+        halo=_halo(small, background, float(max(extent))),
     )
+
+
+def _halo(small: _Small, background: np.ndarray, unit_px: float) -> float:
+    """How far the view's rim leans to its background; 0 before a darker one, where a round side's shade does the same.
+
+    A picture that was cut out has black around it.
+    """
+    cloth = small.soft >= SURE
+    if not cloth.any() or background.mean() < small.rgb[cloth].mean():
+        return 0.0
+    return picture_halo(small.rgb, cloth, background, unit_px)
 
 
 def _drift(scene: Scene, small: _Small) -> Drift:
