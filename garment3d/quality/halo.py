@@ -41,11 +41,14 @@ class _Cells(NamedTuple):
 class _Look(NamedTuple):
     """How closely one looks."""
 
-    rim: float
-    """How deep the rim is, in the unit of the depths."""
     least_change: float
     share: float
     """The lean that this share of the places stays below counts for all."""
+
+
+ON_CLOTH = _Look(LEAST_ON_CLOTH, 1 / 3)
+"""A halo is everywhere along the outline, the light stripes of a pattern are not."""
+IN_VIEW = _Look(LEAST_CHANGE, 0.5)
 
 
 def lean(rim: np.ndarray, inner: np.ndarray, background: np.ndarray, least_change: float = LEAST_CHANGE) -> np.ndarray:
@@ -76,8 +79,7 @@ def texture_halo(scene: Scene) -> float:
     depth = map_coordinates(depth, where, order=1, mode="nearest") / focal
     cell = np.floor(point[:, :2] / CELL).astype(int) + 64
     key = (cell[:, 0] * 256 + cell[:, 1]) * 2 + (towards > 0)
-    look = _Look(RIM, LEAST_ON_CLOTH, 1 / 3)
-    return max(_typical(key, depth, colour, background, look, inner) for inner in INNER)
+    return max(_typical(key, depth, colour, background, RIM, inner, ON_CLOTH) for inner in INNER)
 
 
 def mask_halo(scene: Scene) -> float:
@@ -85,19 +87,21 @@ def mask_halo(scene: Scene) -> float:
     outside = ~scene.solid
     if not outside.any() or not scene.solid.any():
         return 0.0
-    return picture_halo(scene.rgb, scene.solid, np.median(scene.rgb[outside], 0), scene.camera.focal_px)
+    return picture_halo(scene.rgb, scene.solid, np.median(scene.rgb[outside], 0), scene.camera.focal_px, ON_CLOTH)
 
 
-def picture_halo(rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, unit_px: float) -> float:
-    """The same of a [H,W,3] picture whose garment is `solid` and `unit_px` pixels long: there the median."""
+def picture_halo(
+    rgb: np.ndarray, solid: np.ndarray, background: np.ndarray, unit_px: float, look: _Look = IN_VIEW
+) -> float:
+    """The same of a [H,W,3] picture whose garment is `solid` and `unit_px` pixels long: of a view, the median."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(solid)
     row, column = np.nonzero((depth > 0) & (depth <= INNER_VIEW * unit_px + 2))
     side = max(CELL * unit_px, 4.0)
     key = (row / side).astype(int) * 4096 + (column / side).astype(int)
-    look, inner = _Look(max(RIM * unit_px, 2.0), LEAST_CHANGE, 0.5), (4.0, max(INNER_VIEW * unit_px, 8.0))
-    return _typical(key, depth[row, column], rgb[row, column], background, look, inner)
+    rim, inner = max(RIM * unit_px, 2.0), (4.0, max(INNER_VIEW * unit_px, 8.0))
+    return _typical(key, depth[row, column], rgb[row, column], background, rim, inner, look)
 
 
 def _typical(
@@ -105,13 +109,14 @@ def _typical(
     depth: np.ndarray,
     colour: np.ndarray,
     background: np.ndarray,
-    look: _Look,
+    rim: float,
     inner: tuple[float, float],
+    look: _Look,
 ) -> float:
     """The lean over the places (keys) that have samples of both rim and inner cloth; 0 where there are none."""
     _, place = np.unique(key, return_inverse=True)
     size = int(place.max(initial=-1)) + 1
-    outer = _means(place, colour, depth <= look.rim, size)
+    outer = _means(place, colour, depth <= rim, size)
     within = _means(place, colour, (depth >= inner[0]) & (depth <= inner[1]), size)
     both = (outer.count >= LEAST_SAMPLES) & (within.count >= LEAST_SAMPLES)
     found = lean(outer.mean[both], within.mean[both], background, look.least_change)
