@@ -17,9 +17,11 @@ from garment3d.garment.openings import find_openings
 from garment3d.garment.shell import garment_shell
 from garment3d.garment.solidify import solidify
 from garment3d.garment.texture import texture_garment
+from garment3d.quality import judge_texture
 from garment3d.quality.assess import assess
 from garment3d.quality.files import file_size_findings
 from garment3d.quality.findings import FAULTS
+from garment3d.quality.texture import Front
 from garment3d.views.rendered import rendered_orbit
 from tests.truth import faults as planting
 from tests.truth import make_garment, make_photo
@@ -161,6 +163,16 @@ def test_symmetric_plain_cloth_is_not_called_mirrored_and_the_report_says_it_can
         quality = judged(some)
         assert "mirrored_texture" not in names(quality)
         assert any("can't be told" in note for note in quality.notes)
+
+
+def test_cloth_of_one_flat_colour_is_not_called_mirrored(tee):
+    """As in drawn pictures: where every way to lay the texture shows the photo, the last decibel says nothing."""
+    flat = np.where(tee.soft[..., None] > 0, np.uint8([2, 2, 2]), np.uint8([0, 0, 0]))
+    mesh = texture_garment(tee.mesh, flat, tee.soft, size=256).mesh
+    assert "mirrored_texture" not in names(assess(mesh, flat, tee.soft))
+    front = Front(88.4, 88.0, 88.4, 90.7, "", 0.0, 0.0)
+    assert not list(judge_texture._front(front))
+    assert [f.fault for f in judge_texture._front(front._replace(psnr_db=38.4, near_db=38.4))] == ["mirrored_texture"]
 
 
 def test_views_that_were_cut_out_have_no_halo(tee, trousers, skirt):

@@ -33,8 +33,14 @@ def texture_notes(texture: Texture | None) -> Iterator[str]:
         yield "The cloth looks the same mirrored: whether its texture is the right way round can't be told."
 
 
+def _shown(front: Front) -> bool:
+    """Whether the front shows the photo so exactly that no other way to lay it can count: cloth of one flat colour."""
+    return max(front.psnr_db, front.near_db) >= limits.SHOWN_DB
+
+
 def _mirrored(front: Front) -> bool:
-    return max(front.mirrored_db - front.psnr_db, front.near_mirrored_db - front.near_db) > limits.MIRRORED_DB
+    better = max(front.mirrored_db - front.psnr_db, front.near_mirrored_db - front.near_db)
+    return better > limits.MIRRORED_DB and not _shown(front)
 
 
 def _front(front: Front) -> Iterator[Finding]:
@@ -46,7 +52,7 @@ def _front(front: Front) -> Iterator[Finding]:
         told += f"({front.near_db:.1f} dB): the texture is mirrored, flip it."
         better = max(front.mirrored_db - front.psnr_db, front.near_mirrored_db - front.near_db)
         yield Finding("mirrored_texture", "fail", "front", better, limits.MIRRORED_DB, told)
-    elif front.way and better > limits.WAY_DB:
+    elif front.way and better > limits.WAY_DB and not _shown(front):
         told = f"With its uvs {front.way} the texture fits the photo better by {better:.1f} dB: lay it that way."
         yield Finding("mirrored_texture", "fail", "front", better, limits.WAY_DB, told)
     elif front.psnr_db < limits.FRONT_DB:

@@ -23,6 +23,8 @@ BAD_EDGES_FAIL = 0.001
 """Non-manifold edges per face."""
 MIRRORED_DB = 0.5
 """The mirrored photo may fit the front better by this much before the texture is called mirrored."""
+SHOWN_DB = 60.0
+"""A front as near to its photo as this shows it, whatever else would: real cloth reaches 55 dB at most."""
 WAY_DB = 3.0
 """Another way to lay the texture must fit the photo better by this much."""
 SYMMETRIC_DB = 1.0
