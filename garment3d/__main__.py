@@ -97,7 +97,8 @@ def _batch(arguments: argparse.Namespace) -> int:
         from .engines import Models
 
         _tell_of_zero123(arguments, Models(arguments.models, arguments.device, arguments.zero123_family))
-    with closing(batch_command(arguments, _settings(arguments))) as lines:  # Ctrl-C while a line is printed cleans up
+    lines = batch_command(arguments, _settings(arguments), _extras(arguments))
+    with closing(lines):  # Ctrl-C while a line is printed cleans up
         for line in lines:
             print(line, flush=True)
     return 0

@@ -35,7 +35,7 @@ def add_batch_options(add: Callable[..., object], whole: Callable[[int, int], Ca
     add("--skip-failed", action="store_true", help="leave out photos that failed before; else they are tried again")
 
 
-def options_of(arguments: argparse.Namespace) -> BatchOptions:
+def options_of(arguments: argparse.Namespace, extras: Extras) -> BatchOptions:
     """The options that a person gave."""
     return BatchOptions(
         workers=arguments.workers,
@@ -44,12 +44,12 @@ def options_of(arguments: argparse.Namespace) -> BatchOptions:
         skip_failed=arguments.skip_failed,
         formats=arguments.formats,
         turntable=arguments.turntable,
-        extras=Extras(arguments.platform, arguments.lods, arguments.cameras, arguments.blender),
+        extras=extras,
         zero123_family=arguments.zero123_family,
     )
 
 
-def batch_command(arguments: argparse.Namespace, settings: Settings) -> Generator[str, None, None]:
+def batch_command(arguments: argparse.Namespace, settings: Settings, extras: Extras) -> Generator[str, None, None]:
     """Lines to print while a folder is done; PhotoError at the end where photos failed.
 
     On a terminal a bar shows the rate and the remaining time, and only failures are told; elsewhere every photo is.
@@ -57,7 +57,7 @@ def batch_command(arguments: argparse.Namespace, settings: Settings) -> Generato
     from .session import Batch  # only now: it brings in torch, and arguments are understood without
 
     began = time.monotonic()
-    with Batch(arguments.folder, arguments.output, settings, options_of(arguments)) as batch:
+    with Batch(arguments.folder, arguments.output, settings, options_of(arguments, extras)) as batch:
         yield from _opening(batch)
         with _Bar(len(batch.plan.todo)) as bar, closing(batch.run()) as photos:
             for count, done in enumerate(photos, 1):
